@@ -1,0 +1,1 @@
+"""The `offhook` command; each file under `cli/commands` is one subcommand."""

@@ -1,0 +1,1 @@
+"""The box: lines, calls, recordings and their safe keeping."""

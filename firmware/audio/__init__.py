@@ -1,0 +1,1 @@
+"""Sound: sources, the crash-safe recorder, sealing and recovery."""

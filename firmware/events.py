@@ -1,0 +1,185 @@
+"""What can happen on a line, as frozen values with the moment they happened.
+
+Drivers make these; the call machine is the only reader of `LineEvent`s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from firmware.model import Direction, Instant, LineId, Presentation
+
+
+class LineCondition(StrEnum):
+    """What a driver sees on its line at the moment it can see it (again)."""
+
+    IDLE = "idle"
+    RINGING = "ringing"
+    DIALING = "dialing"
+    IN_CALL = "in_call"
+    """Off-hook, or a call that the network calls active."""
+
+
+class EndCause(StrEnum):
+    """Why the network ended a call (3GPP TS 27.007 final result codes; vendor end indications)."""
+
+    NORMAL = "normal"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineEvent:
+    """Something happened on ``line`` at ``at``. ``evidence`` marks what the completeness ledger must account for."""
+
+    evidence: ClassVar[bool] = False
+    line: LineId
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineUp(LineEvent):
+    """The driver sees its line (again) and says in what condition it is. Always a driver's first event."""
+
+    condition: LineCondition
+    direction: Direction = Direction.UNKNOWN
+    number: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineDown(LineEvent):
+    """The driver lost its device; ``reason`` is a phrase for the admin (``USB device was unplugged``)."""
+
+    evidence: ClassVar[bool] = True
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ring(LineEvent):
+    """A ring burst began (analog, debounced), or the module announced an incoming call (again)."""
+
+    evidence: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RingPaused(LineEvent):
+    """A ring burst ended. Only analog drivers know this moment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerId(LineEvent):
+    """Who is calling, as far as the line tells. May come before the first ring."""
+
+    number: str | None
+    name: str | None = None
+    presentation: Presentation = Presentation.VALID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OffHook(LineEvent):
+    """A handset on the line was lifted (debounced)."""
+
+    evidence: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnHook(LineEvent):
+    """The last handset on the line was put back (longer than a hook flash)."""
+
+    evidence: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolarityReversed(LineEvent):
+    """Tip and ring changed places: answer supervision, or the herald of a caller ID."""
+
+    evidence: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigitDialled(LineEvent):
+    """The handset dialled ``digit``, one of ``0123456789*#ABCD``."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialStarted(LineEvent):
+    """The module began an outgoing call."""
+
+    evidence: ClassVar[bool] = True
+    number: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerting(LineEvent):
+    """The far end of an outgoing call rings."""
+
+    evidence: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered(LineEvent):
+    """The network says that the call is up."""
+
+    evidence: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded(LineEvent):
+    """The network says that the call is over; a driver says it once per call."""
+
+    evidence: ClassVar[bool] = True
+    cause: EndCause = EndCause.NORMAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingCall(LineEvent):
+    """A second caller knocks while a call is up (+CCWA, or +CLCC state 5)."""
+
+    evidence: ClassVar[bool] = True
+    number: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick(LineEvent):
+    """The deadline in the line's state has passed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialRequested(LineEvent):
+    """A person asks the box to dial; ``request`` names whom to answer."""
+
+    number: str
+    request: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRequested(LineEvent):
+    """A person asks the box to answer the ringing call."""
+
+    request: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangUpRequested(LineEvent):
+    """A person asks the box to end the call."""
+
+    request: str
+
+
+LINE_EVENTS: tuple[type[LineEvent], ...] = (
+    LineUp, LineDown, Ring, RingPaused, CallerId, OffHook, OnHook, PolarityReversed, DigitDialled, DialStarted, Alerting,
+    Answered, CallEnded, WaitingCall, Tick, DialRequested, AnswerRequested, HangUpRequested,
+)  # fmt: skip
+"""Every kind of line event: the columns of the call machine's table."""
+
+
+def event_kind(event: LineEvent | type[LineEvent]) -> str:
+    """The event's name in the ledger and the docs: ``OffHook`` → ``off_hook``."""
+    name = event.__name__ if isinstance(event, type) else type(event).__name__
+    return "".join("_" + c.lower() if c.isupper() and i else c.lower() for i, c in enumerate(name))

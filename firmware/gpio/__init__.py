@@ -1,0 +1,1 @@
+"""gpiozero on Linux's GPIO character device."""

@@ -1,0 +1,1 @@
+"""The recorder's Unix socket: codec, server and client."""

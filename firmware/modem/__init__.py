@@ -1,0 +1,1 @@
+"""SIM modules and voice modems that speak AT commands."""

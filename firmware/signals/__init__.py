@@ -1,0 +1,1 @@
+"""Pure decoders of what a telephone line carries: caller ID, digits, cadences."""

@@ -1,0 +1,1 @@
+"""SQLite: schema, calls, ledger, alarms and the outbox, behind one write thread."""

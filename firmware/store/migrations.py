@@ -1,0 +1,176 @@
+"""Every step of the database's schema, in order; a step that landed is never edited."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("offhook")
+
+
+@migrations()
+def m0001_first(db: Database) -> None:
+    """Calls, recordings, the ledger, alarms, settings, and the outbox for the cloud."""
+    db.conn.executescript(
+        """
+        CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+        -- One row per start of the machine: moments of one boot compare by boot_ns, and a wrong wall clock is
+        -- corrected for the whole boot by offset_ms once it is known.
+        CREATE TABLE boot (
+            boot_no INTEGER PRIMARY KEY AUTOINCREMENT,
+            boot_id TEXT NOT NULL UNIQUE,
+            first_utc_ms INTEGER NOT NULL,
+            first_boot_ns INTEGER NOT NULL,
+            offset_ms INTEGER,
+            source TEXT NOT NULL DEFAULT 'none' CHECK (source IN ('none', 'ntp', 'cloud', 'rtc'))
+        ) STRICT;
+
+        CREATE TABLE line (
+            id TEXT PRIMARY KEY,
+            kind TEXT NOT NULL CHECK (kind IN ('analog', 'sim')),
+            driver TEXT NOT NULL,
+            label TEXT NOT NULL,
+            first_utc_ms INTEGER NOT NULL
+        ) STRICT;
+
+        CREATE TABLE call (
+            id TEXT PRIMARY KEY,
+            line TEXT NOT NULL,
+            direction TEXT NOT NULL,
+            status TEXT NOT NULL,
+            number TEXT,
+            name TEXT,
+            presentation TEXT NOT NULL,
+            boot_no INTEGER NOT NULL REFERENCES boot (boot_no),
+            started_utc_ms INTEGER NOT NULL,
+            started_boot_ns INTEGER NOT NULL,
+            answered_utc_ms INTEGER,
+            answered_boot_ns INTEGER,
+            ended_utc_ms INTEGER,
+            ended_boot_ns INTEGER,
+            outcome TEXT,
+            end_reason TEXT,
+            parts INTEGER NOT NULL DEFAULT 0,
+            flags TEXT NOT NULL DEFAULT '[]'
+        ) STRICT;
+        CREATE INDEX call_started ON call (started_utc_ms DESC);
+        CREATE INDEX call_open ON call (line) WHERE status <> 'ended';
+
+        CREATE TRIGGER call_ended_never_changes BEFORE UPDATE ON call WHEN old.status = 'ended'
+        BEGIN
+            SELECT raise(ABORT, 'an ended call never changes');
+        END;
+
+        CREATE TABLE recording (
+            id TEXT PRIMARY KEY,
+            call_id TEXT NOT NULL REFERENCES call (id) ON DELETE CASCADE,
+            line TEXT NOT NULL,
+            part INTEGER NOT NULL,
+            status TEXT NOT NULL CHECK (status IN ('recording', 'closed', 'sealed', 'failed', 'deleted')),
+            boot_no INTEGER NOT NULL REFERENCES boot (boot_no),
+            started_utc_ms INTEGER NOT NULL,
+            started_boot_ns INTEGER NOT NULL,
+            rate_hz INTEGER NOT NULL,
+            roles TEXT NOT NULL,                    -- JSON: ["remote", "local"] or ["mixed"]
+            raw_path TEXT,                          -- all paths are relative to the data folder
+            frames INTEGER,
+            duration_ms INTEGER,
+            cut_short INTEGER NOT NULL DEFAULT 0,
+            one_way INTEGER NOT NULL DEFAULT 0,     -- one of two channels stayed silent while the other spoke
+            silent INTEGER NOT NULL DEFAULT 0,
+            levels TEXT,                            -- JSON: one object per channel
+            chain_head TEXT,
+            flac_path TEXT, flac_size INTEGER, flac_sha256 TEXT,
+            opus_path TEXT, opus_size INTEGER, opus_sha256 TEXT,
+            peaks_path TEXT,
+            sealed_utc_ms INTEGER,
+            error TEXT
+        ) STRICT;
+        CREATE INDEX recording_call ON recording (call_id, part);
+
+        CREATE TABLE gap (
+            recording_id TEXT NOT NULL REFERENCES recording (id) ON DELETE CASCADE,
+            at_frame INTEGER NOT NULL,
+            missing_ms INTEGER,
+            cause TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX gap_recording ON gap (recording_id);
+
+        -- The completeness ledger: every ring, off-hook, loop change and modem call event, and what became of it.
+        CREATE TABLE ledger (
+            id TEXT PRIMARY KEY,
+            line TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            boot_no INTEGER NOT NULL REFERENCES boot (boot_no),
+            at_utc_ms INTEGER NOT NULL,
+            at_boot_ns INTEGER NOT NULL,
+            until_utc_ms INTEGER,                   -- for a hole in watching: its end
+            call_id TEXT,
+            fault TEXT,
+            detail TEXT NOT NULL DEFAULT ''
+        ) STRICT;
+        CREATE INDEX ledger_at ON ledger (at_utc_ms);
+        CREATE INDEX ledger_call ON ledger (call_id);
+
+        CREATE TABLE alarm (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            key TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            severity TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
+            params TEXT NOT NULL DEFAULT '{}',
+            since_utc_ms INTEGER NOT NULL,
+            last_utc_ms INTEGER NOT NULL,
+            count INTEGER NOT NULL DEFAULT 1,
+            acknowledged_utc_ms INTEGER,
+            acknowledged_by TEXT,
+            resolved_utc_ms INTEGER
+        ) STRICT;
+        CREATE UNIQUE INDEX alarm_standing ON alarm (key, subject) WHERE resolved_utc_ms IS NULL;
+
+        -- The settings, one row per version; the newest is in force.
+        CREATE TABLE setting (
+            version INTEGER PRIMARY KEY AUTOINCREMENT,
+            document TEXT NOT NULL,                 -- TOML, as validated
+            applied_utc_ms INTEGER NOT NULL,
+            applied_by TEXT NOT NULL
+        ) STRICT;
+
+        -- The outbox: the only queue to the cloud. seq is dense within an epoch, so the cloud can prove that nothing
+        -- is missing; the epoch (in meta) changes when the database is made anew.
+        CREATE TABLE outbox_event (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            type TEXT NOT NULL,
+            boot_no INTEGER NOT NULL REFERENCES boot (boot_no),
+            boot_ns INTEGER NOT NULL,
+            utc_ms INTEGER NOT NULL,
+            body TEXT NOT NULL,
+            prio INTEGER NOT NULL DEFAULT 1,
+            state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sent', 'stored', 'quarantined')),
+            attempts INTEGER NOT NULL DEFAULT 0,
+            next_utc_ms INTEGER NOT NULL DEFAULT 0,
+            last_err TEXT
+        ) STRICT;
+        CREATE INDEX outbox_event_due ON outbox_event (prio, seq) WHERE state = 'pending';
+
+        CREATE TABLE outbox_file (
+            fid TEXT PRIMARY KEY,
+            recording_id TEXT NOT NULL,
+            path TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            sha256 TEXT NOT NULL,
+            prio INTEGER NOT NULL DEFAULT 3,
+            state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sending', 'stored', 'quarantined')),
+            attempts INTEGER NOT NULL DEFAULT 0,
+            next_utc_ms INTEGER NOT NULL DEFAULT 0,
+            have TEXT,
+            init_json TEXT,
+            stored_utc_ms INTEGER,
+            last_err TEXT
+        ) STRICT;
+
+        CREATE TABLE quarantine (
+            kind TEXT NOT NULL, ref TEXT NOT NULL, reason TEXT NOT NULL, at_utc_ms INTEGER NOT NULL
+        ) STRICT;
+        """
+    )

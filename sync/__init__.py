@@ -1,0 +1,1 @@
+"""The way of calls and recordings to the cloud."""
