@@ -37,7 +37,7 @@ class StopRecording:
 
 
 class Fault(StrEnum):
-    """The named faults a ledger entry can end in. Texts in English and Chinese stand in `firmware.store.fault_texts`."""
+    """The named faults a ledger entry can end in. Their texts stand in `firmware.store.fault_texts`."""
 
     REVERSAL_WITHOUT_CALL = "reversal_without_call"
     CALLER_ID_WITHOUT_RING = "caller_id_without_ring"
@@ -59,6 +59,8 @@ class Account:
     kind: str
     call: CallId | None = None
     fault: Fault | None = None
+    until: Instant | None = None
+    """For a stretch of time (a hole in watching): its end."""
     detail: str = ""
 
 

@@ -173,9 +173,25 @@ class HangUpRequested(LineEvent):
 
 
 LINE_EVENTS: tuple[type[LineEvent], ...] = (
-    LineUp, LineDown, Ring, RingPaused, CallerId, OffHook, OnHook, PolarityReversed, DigitDialled, DialStarted, Alerting,
-    Answered, CallEnded, WaitingCall, Tick, DialRequested, AnswerRequested, HangUpRequested,
-)  # fmt: skip
+    LineUp,
+    LineDown,
+    Ring,
+    RingPaused,
+    CallerId,
+    OffHook,
+    OnHook,
+    PolarityReversed,
+    DigitDialled,
+    DialStarted,
+    Alerting,
+    Answered,
+    CallEnded,
+    WaitingCall,
+    Tick,
+    DialRequested,
+    AnswerRequested,
+    HangUpRequested,
+)
 """Every kind of line event: the columns of the call machine's table."""
 
 

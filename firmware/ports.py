@@ -56,7 +56,7 @@ class AudioSource(Protocol):
 
 
 class LineDriver(Protocol):
-    """One line. Its first event is `LineUp`; after a `LineDown` it looks for its device until `stop`.
+    """One line. Its first event is `LineUp`, or `LineDown` when the device is missing; it looks for it until `stop`.
 
     Every call returns at once; what comes of it comes as events. See docs/adding-a-line-driver.md.
     """
