@@ -1,7 +1,7 @@
 """Every transition of a call: a total table of what each event does in each phase.
 
-``step`` is pure. Time is data (``at`` on each event, ``deadline_ns`` in the state), ids come from line and start time, and
-a pair that nobody planned is an `Anomaly` effect, never an exception. docs/call-machine.md is generated from `TABLE`.
+``step`` is pure. Time is data (``at`` on each event, ``deadline_ns`` in the state), ids come from line and start time,
+and a pair that nobody planned is an `Anomaly` effect, never an exception. docs/call-machine.md is generated from it.
 """
 
 from __future__ import annotations

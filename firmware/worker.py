@@ -15,8 +15,8 @@ class WorkerStuckError(OffhookError):
 class Worker:
     """Runs ``target(stop)`` on a thread of its own until it returns or ``stop`` is set.
 
-    An exception that leaves ``target`` is a bug: it reaches ``threading.excepthook``, where the service ends the process
-    so that systemd starts a clean one. A lost device is an event, never an exception out of here.
+    An exception that leaves ``target`` is a bug: it reaches ``threading.excepthook``, where the service ends the
+    process so that systemd starts a clean one. A lost device is an event, never an exception out of here.
     """
 
     def __init__(self, name: str, target: Callable[[threading.Event], None]) -> None:
