@@ -1,0 +1,47 @@
+# The two commands of the README are `make demo` and `make test`; each installs what it needs.
+PY := .venv/bin
+ARGS ?=
+
+.PHONY: help demo test check bench install lock docs
+help:
+	@echo "make demo [ARGS=...]   the box running, with a simulated street outside (--once --calls 24: a checked run)"
+	@echo "make test [ARGS=...]   the tests"
+	@echo "make check             formatting, types, import contracts"
+	@echo "make bench             the measurements, printed beside their goals"
+	@echo "make install           install on this Raspberry Pi or Debian machine and keep it running"
+	@echo "make lock              renew the pinned requirements"
+
+demo:
+	@setup/prepare.sh demo
+	@$(PY)/offhook demo $(ARGS)
+
+test:
+	@setup/prepare.sh test
+	@$(PY)/pytest $(ARGS)
+
+check:
+	@setup/prepare.sh test
+	$(PY)/ruff format --check .
+	$(PY)/ruff check .
+	$(PY)/mypy
+	$(PY)/lint-imports
+
+bench:
+	@setup/prepare.sh test
+	@for bench in bench/*.py; do echo "== $$bench"; $(PY)/python $$bench || exit 1; done
+
+install:
+	@setup/prepare.sh demo
+	@systemd/install.sh
+
+docs:
+	$(PY)/python -m firmware.state_diagram > docs/call-machine.md
+
+# uv writes hashes for every platform and no download address.
+LOCK := $(PY)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header --no-annotate -q
+lock:
+	@setup/prepare.sh test
+	$(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
+	printf 'setuptools\nwheel\n' | $(LOCK) - -o requirements/build.txt
