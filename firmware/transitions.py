@@ -385,7 +385,7 @@ def joined_late(state: LineState, event: LineEvent) -> Result:
 
 def line_up(state: LineState, event: LineUp) -> Result:
     """The line came into view with no call known: whatever it is doing begins now."""
-    resolved = ResolveAlarm(key="line_lost", subject=state.line, at=event.at)
+    resolved = ResolveAlarm(key="line_down", subject=state.line, at=event.at)
     state = replace(state, present=True)
     if event.condition is LineCondition.IDLE:
         return state, (resolved,)
@@ -417,7 +417,7 @@ def line_up_again(state: LineState, event: LineUp) -> Result:
 def line_down(state: LineState, event: LineDown) -> Result:
     """The device is gone. A call waits for it to come back; its sound so far is sealed now."""
     known = _account(event, fault=Fault.DEVICE_LOST)
-    alarm = RaiseAlarm(key="line_lost", subject=state.line, at=event.at, params={"reason": event.reason})
+    alarm = RaiseAlarm(key="line_down", subject=state.line, at=event.at, params={"reason": event.reason})
     if not state.present:
         return state, (*known, alarm)
     state = replace(state, present=False, dial_number=None)
@@ -466,7 +466,7 @@ def line_back(state: LineState, event: LineUp) -> Result:
         state, ended = _end_suspended(state, reason)
         state, effects = line_up(state, event)
         return state, (*ended, *effects)
-    resolved = ResolveAlarm(key="line_lost", subject=state.line, at=event.at)
+    resolved = ResolveAlarm(key="line_down", subject=state.line, at=event.at)
     assert state.suspended_in is not None
     assert state.suspended_since is not None
     unseen_s = max(0.0, event.at.seconds_since(state.suspended_since))
