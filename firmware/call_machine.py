@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from firmware import transitions as t
 from firmware.effects import Effect
 from firmware.events import (
     LINE_EVENTS,
@@ -35,8 +34,11 @@ from firmware.events import (
     WaitingCall,
 )
 from firmware.line_state import LineState, Phase
+from firmware.model import Instant
+from firmware.transitions import accounting, ends, heralds, incoming, outgoing, presence, requests
+from firmware.transitions.pieces import Result, not_before, stop_recording
 
-Handler = Callable[[LineState, Any], t.Result]
+Handler = Callable[[LineState, Any], Result]
 
 IDLE, RINGING, DIALING, TALKING, SUSPENDED = Phase
 
@@ -60,168 +62,175 @@ def _rows(event: type[LineEvent], **rules: Rule) -> dict[tuple[Phase, type[LineE
 TABLE: dict[tuple[Phase, type[LineEvent]], Rule] = {
     **_rows(
         LineUp,
-        idle=_rule(t.line_up, *Phase),
-        ringing=_rule(t.line_up_again, RINGING),
-        dialing=_rule(t.line_up_again, DIALING),
-        talking=_rule(t.line_up_again, TALKING),
-        suspended=_rule(t.line_back, IDLE, RINGING, DIALING, TALKING),
+        idle=_rule(presence.line_up, IDLE, RINGING, DIALING, TALKING),
+        ringing=_rule(presence.line_up_again, RINGING),
+        dialing=_rule(presence.line_up_again, DIALING),
+        talking=_rule(presence.line_up_again, TALKING),
+        suspended=_rule(presence.line_back, IDLE, RINGING, DIALING, TALKING),
     ),
     **_rows(
         LineDown,
-        idle=_rule(t.line_down, IDLE),
-        ringing=_rule(t.line_down, SUSPENDED),
-        dialing=_rule(t.line_down, SUSPENDED),
-        talking=_rule(t.line_down, SUSPENDED),
-        suspended=_rule(t.line_down, SUSPENDED),
+        idle=_rule(presence.line_down, IDLE),
+        ringing=_rule(presence.line_down, SUSPENDED),
+        dialing=_rule(presence.line_down, SUSPENDED),
+        talking=_rule(presence.line_down, SUSPENDED),
+        suspended=_rule(presence.line_down, SUSPENDED),
     ),
     **_rows(
         Ring,
-        idle=_rule(t.ring_begins_call, RINGING),
-        ringing=_rule(t.ring_again, RINGING),
-        dialing=_rule(t.ring_in_call, DIALING),
-        talking=_rule(t.ring_in_call, TALKING),
-        suspended=_rule(t.out_of_place, SUSPENDED),
+        idle=_rule(incoming.ring_begins_call, RINGING),
+        ringing=_rule(incoming.ring_again, RINGING),
+        dialing=_rule(accounting.ring_in_call, DIALING),
+        talking=_rule(accounting.ring_in_call, TALKING),
+        suspended=_rule(accounting.out_of_place, SUSPENDED),
     ),
     **_rows(
         RingPaused,
-        idle=_rule(t.nothing, IDLE),
-        ringing=_rule(t.ring_paused, RINGING),
-        dialing=_rule(t.nothing, DIALING),
-        talking=_rule(t.nothing, TALKING),
-        suspended=_rule(t.nothing, SUSPENDED),
+        idle=_rule(accounting.nothing, IDLE),
+        ringing=_rule(incoming.ring_paused, RINGING),
+        dialing=_rule(accounting.nothing, DIALING),
+        talking=_rule(accounting.nothing, TALKING),
+        suspended=_rule(accounting.nothing, SUSPENDED),
     ),
     **_rows(
         CallerId,
-        idle=_rule(t.herald, IDLE),
-        ringing=_rule(t.caller_known, RINGING),
-        dialing=_rule(t.nothing, DIALING),
-        talking=_rule(t.caller_known, TALKING),
-        suspended=_rule(t.nothing, SUSPENDED),
+        idle=_rule(heralds.herald, IDLE),
+        ringing=_rule(incoming.caller_known, RINGING),
+        dialing=_rule(accounting.nothing, DIALING),
+        talking=_rule(incoming.caller_known, TALKING),
+        suspended=_rule(accounting.nothing, SUSPENDED),
     ),
     **_rows(
         OffHook,
-        idle=_rule(t.handset_lifted, DIALING),
-        ringing=_rule(t.call_answered, TALKING),
-        dialing=_rule(t.part_of_call, DIALING),
-        talking=_rule(t.part_of_call, TALKING),
-        suspended=_rule(t.out_of_place, SUSPENDED),
+        idle=_rule(outgoing.handset_lifted, DIALING, TALKING),
+        ringing=_rule(incoming.call_answered, TALKING),
+        dialing=_rule(accounting.part_of_call, DIALING),
+        talking=_rule(accounting.part_of_call, TALKING),
+        suspended=_rule(accounting.out_of_place, SUSPENDED),
     ),
     **_rows(
         OnHook,
-        idle=_rule(t.on_hook_alone, IDLE),
-        ringing=_rule(t.on_hook_alone, RINGING),
-        dialing=_rule(t.handset_put_back, IDLE),
-        talking=_rule(t.handset_put_back, IDLE),
-        suspended=_rule(t.out_of_place, SUSPENDED),
+        idle=_rule(accounting.on_hook_alone, IDLE),
+        ringing=_rule(accounting.on_hook_alone, RINGING),
+        dialing=_rule(ends.handset_put_back, IDLE),
+        talking=_rule(ends.handset_put_back, IDLE),
+        suspended=_rule(accounting.out_of_place, SUSPENDED),
     ),
     **_rows(
         PolarityReversed,
-        idle=_rule(t.reversal_in_idle, IDLE),
-        ringing=_rule(t.part_of_call, RINGING),
-        dialing=_rule(t.call_answered, TALKING),
-        talking=_rule(t.part_of_call, TALKING),
-        suspended=_rule(t.out_of_place, SUSPENDED),
+        idle=_rule(heralds.reversal_in_idle, IDLE),
+        ringing=_rule(accounting.part_of_call, RINGING),
+        dialing=_rule(incoming.call_answered, TALKING),
+        talking=_rule(accounting.part_of_call, TALKING),
+        suspended=_rule(accounting.out_of_place, SUSPENDED),
     ),
     **_rows(
         DigitDialled,
-        idle=_rule(t.nothing, IDLE),
-        ringing=_rule(t.nothing, RINGING),
-        dialing=_rule(t.digit_dialled, DIALING),
-        talking=_rule(t.nothing, TALKING),
-        suspended=_rule(t.nothing, SUSPENDED),
+        idle=_rule(accounting.nothing, IDLE),
+        ringing=_rule(accounting.nothing, RINGING),
+        dialing=_rule(outgoing.digit_dialled, DIALING),
+        talking=_rule(accounting.nothing, TALKING),
+        suspended=_rule(accounting.nothing, SUSPENDED),
     ),
     **_rows(
         DialStarted,
-        idle=_rule(t.dial_started, DIALING),
-        ringing=_rule(t.out_of_place, RINGING),
-        dialing=_rule(t.dial_confirmed, DIALING),
-        talking=_rule(t.out_of_place, TALKING),
-        suspended=_rule(t.out_of_place, SUSPENDED),
+        idle=_rule(outgoing.dial_started, DIALING),
+        ringing=_rule(accounting.out_of_place, RINGING),
+        dialing=_rule(outgoing.dial_confirmed, DIALING),
+        talking=_rule(accounting.out_of_place, TALKING),
+        suspended=_rule(accounting.out_of_place, SUSPENDED),
     ),
     **_rows(
         Alerting,
-        idle=_rule(t.out_of_place, IDLE),
-        ringing=_rule(t.out_of_place, RINGING),
-        dialing=_rule(t.part_of_call, DIALING),
-        talking=_rule(t.part_of_call, TALKING),
-        suspended=_rule(t.out_of_place, SUSPENDED),
+        idle=_rule(accounting.out_of_place, IDLE),
+        ringing=_rule(accounting.out_of_place, RINGING),
+        dialing=_rule(accounting.part_of_call, DIALING),
+        talking=_rule(accounting.part_of_call, TALKING),
+        suspended=_rule(accounting.out_of_place, SUSPENDED),
     ),
     **_rows(
         Answered,
-        idle=_rule(t.joined_late, TALKING),
-        ringing=_rule(t.call_answered, TALKING),
-        dialing=_rule(t.call_answered, TALKING),
-        talking=_rule(t.part_of_call, TALKING),
-        suspended=_rule(t.out_of_place, SUSPENDED),
+        idle=_rule(presence.answered_unseen, IDLE, TALKING),
+        ringing=_rule(incoming.call_answered, TALKING),
+        dialing=_rule(incoming.call_answered, TALKING),
+        talking=_rule(accounting.part_of_call, TALKING),
+        suspended=_rule(accounting.out_of_place, SUSPENDED),
     ),
     **_rows(
         CallEnded,
-        idle=_rule(t.end_in_idle, IDLE),
-        ringing=_rule(t.call_ended, IDLE),
-        dialing=_rule(t.call_ended, IDLE),
-        talking=_rule(t.call_ended, IDLE),
-        suspended=_rule(t.out_of_place, SUSPENDED),
+        idle=_rule(accounting.end_in_idle, IDLE),
+        ringing=_rule(ends.call_ended, IDLE),
+        dialing=_rule(ends.call_ended, IDLE),
+        talking=_rule(ends.call_ended, IDLE),
+        suspended=_rule(accounting.out_of_place, SUSPENDED),
     ),
     **_rows(
         WaitingCall,
-        idle=_rule(t.out_of_place, IDLE),
-        ringing=_rule(t.waiting_call, RINGING),
-        dialing=_rule(t.waiting_call, DIALING),
-        talking=_rule(t.waiting_call, TALKING),
-        suspended=_rule(t.out_of_place, SUSPENDED),
+        idle=_rule(accounting.out_of_place, IDLE),
+        ringing=_rule(accounting.waiting_call, RINGING),
+        dialing=_rule(accounting.waiting_call, DIALING),
+        talking=_rule(accounting.waiting_call, TALKING),
+        suspended=_rule(accounting.out_of_place, SUSPENDED),
     ),
     **_rows(
         Tick,
-        idle=_rule(t.heralds_expire, IDLE),
-        ringing=_rule(t.ringing_stopped, IDLE, RINGING),
-        dialing=_rule(t.nothing, DIALING),
-        talking=_rule(t.nothing, TALKING),
-        suspended=_rule(t.suspension_expires, IDLE, SUSPENDED),
+        idle=_rule(heralds.heralds_expire, IDLE),
+        ringing=_rule(incoming.ringing_stopped, IDLE, RINGING),
+        dialing=_rule(accounting.nothing, DIALING),
+        talking=_rule(accounting.nothing, TALKING),
+        suspended=_rule(presence.suspension_expires, IDLE, SUSPENDED),
     ),
     **_rows(
         DialRequested,
-        idle=_rule(t.dial_requested, IDLE),
-        ringing=_rule(t.refuse_phase, RINGING),
-        dialing=_rule(t.refuse_phase, DIALING),
-        talking=_rule(t.refuse_phase, TALKING),
-        suspended=_rule(t.refuse_phase, SUSPENDED),
+        idle=_rule(requests.dial_requested, IDLE),
+        ringing=_rule(requests.refuse_phase, RINGING),
+        dialing=_rule(requests.refuse_phase, DIALING),
+        talking=_rule(requests.refuse_phase, TALKING),
+        suspended=_rule(requests.refuse_phase, SUSPENDED),
     ),
     **_rows(
         AnswerRequested,
-        idle=_rule(t.refuse_phase, IDLE),
-        ringing=_rule(t.answer_requested, RINGING),
-        dialing=_rule(t.refuse_phase, DIALING),
-        talking=_rule(t.refuse_phase, TALKING),
-        suspended=_rule(t.refuse_phase, SUSPENDED),
+        idle=_rule(requests.refuse_phase, IDLE),
+        ringing=_rule(requests.answer_requested, RINGING),
+        dialing=_rule(requests.refuse_phase, DIALING),
+        talking=_rule(requests.refuse_phase, TALKING),
+        suspended=_rule(requests.refuse_phase, SUSPENDED),
     ),
     **_rows(
         HangUpRequested,
-        idle=_rule(t.refuse_phase, IDLE),
-        ringing=_rule(t.hang_up_requested, RINGING),
-        dialing=_rule(t.hang_up_requested, DIALING),
-        talking=_rule(t.hang_up_requested, TALKING),
-        suspended=_rule(t.refuse_phase, SUSPENDED),
+        idle=_rule(requests.refuse_phase, IDLE),
+        ringing=_rule(requests.hang_up_requested, RINGING),
+        dialing=_rule(requests.hang_up_requested, DIALING),
+        talking=_rule(requests.hang_up_requested, TALKING),
+        suspended=_rule(requests.refuse_phase, SUSPENDED),
     ),
 }
 
 WITHOUT_DEVICE: dict[type[LineEvent], Handler] = {
-    LineUp: t.nothing,
-    LineDown: t.nothing,
-    Tick: t.nothing,
-    DialRequested: t.refuse_lost,
-    AnswerRequested: t.refuse_lost,
-    HangUpRequested: t.refuse_lost,
+    DialRequested: requests.refuse_lost,
+    AnswerRequested: requests.refuse_lost,
+    HangUpRequested: requests.refuse_lost,
 }
-"""The region of presence: without a device only the first three reach `TABLE`; every other event is out of place."""
+"""The region of presence: without a device `ALWAYS_TO_TABLE` reach `TABLE`; what stands in neither is out of place."""
 
-_ALWAYS_TO_TABLE = (LineUp, LineDown, Tick)
+ALWAYS_TO_TABLE = (LineUp, LineDown, Tick)
 
 
 def step(state: LineState, event: LineEvent) -> tuple[LineState, tuple[Effect, ...]]:
     """The state after ``event``, and what has to be done. Pure and total over `LINE_EVENTS`."""
-    if not state.present and not isinstance(event, _ALWAYS_TO_TABLE):
-        return WITHOUT_DEVICE.get(type(event), t.out_of_place)(state, event)
+    if not state.present and not isinstance(event, ALWAYS_TO_TABLE):
+        return WITHOUT_DEVICE.get(type(event), accounting.out_of_place)(state, event)
     return TABLE[state.phase, type(event)].handler(state, event)
+
+
+def leave(state: LineState, at: Instant) -> tuple[LineState, tuple[Effect, ...]]:
+    """What has to be done at ``at`` before the process ends: the sound is closed, and no herald stays unaccounted.
+
+    The call stays open in the store; `firmware.line_state.restored` takes it up again at the next start.
+    """
+    state, stop = stop_recording(state, not_before(state.floor, at))
+    state, faults = heralds.expire(state) if state.pending else (state, ())
+    return state, (*stop, *faults)
 
 
 def missing_rules() -> list[tuple[Phase, type[LineEvent]]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from firmware.events import CallerId, LineEvent
-from firmware.model import Call, CallId, CallStatus, EndReason, Instant, LineId, RecordingId, recording_id
+from firmware.model import Call, CallId, CallStatus, Direction, EndReason, Instant, LineId, RecordingId, recording_id
 from firmware.policy import LinePolicy
 
 
@@ -29,6 +29,9 @@ class LineState:
     present: bool = False
     phase: Phase = Phase.IDLE
     call: Call | None = None
+    floor: Instant | None = None
+    """The last moment known of the running call (its start, its answer, its latest part): none of its later moments may
+    lie before it, however late-stamped an event is. None after a restart, which may have been one of the machine."""
     recording: RecordingId | None = None
     """The open recording; never more than one."""
     last_ring: Instant | None = None
@@ -58,18 +61,27 @@ def restored(line: LineId, policy: LinePolicy, call: Call, *, last_seen: Instant
     """The state of a line whose call was open when the recorder went down; ``last_seen`` is when it last watched.
 
     The call waits for the driver's `LineUp`: still up, it goes on as its next part; idle, it ended in the hole.
+    ``call`` must not be ended; ``last_seen`` and the call's moments may be of an earlier boot.
     """
-    phase = Phase(call.status) if call.status is not CallStatus.SUSPENDED else Phase.TALKING
     return LineState(
         line=line,
         policy=policy,
         phase=Phase.SUSPENDED,
         call=call,
         suspended_since=last_seen,
-        suspended_in=phase,
+        suspended_in=_phase_of(call),
         suspended_by=EndReason.RECORDER_RESTARTED,
         deadline_ns=now.plus_s(policy.suspend_s).boot_ns,
     )
+
+
+def _phase_of(call: Call) -> Phase:
+    """The phase a stored call was in, or was in before it was suspended."""
+    if call.status is not CallStatus.SUSPENDED:
+        return Phase(call.status)
+    if call.answered is not None:
+        return Phase.TALKING
+    return Phase.RINGING if call.direction is Direction.INCOMING else Phase.DIALING
 
 
 def next_recording(call: Call) -> RecordingId:

@@ -1,0 +1,48 @@
+"""Rules for what announces a call before it shows itself: a reversal, a caller ID before the first ring."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from firmware.effects import Fault, Hearing, ListenFor
+from firmware.events import CallerId, LineEvent, PolarityReversed, Tick
+from firmware.line_state import LineState
+from firmware.transitions.pieces import Result, account, deadline_passed, is_trailing
+
+_MOST_HERALDS = 8
+"""A call has two or three (ETSI EN 300 659-1: reversal, tone, caller ID); more come from a line that flaps."""
+
+
+def herald(state: LineState, event: LineEvent) -> Result:
+    """Something that announces a call: it waits for the call to show itself."""
+    state, faults = expire(state) if len(state.pending) >= _MOST_HERALDS else (state, ())
+    due = event.at.plus_s(state.policy.pending_s).boot_ns
+    return replace(state, pending=(*state.pending, event), deadline_ns=due), faults
+
+
+def reversal_in_idle(state: LineState, event: PolarityReversed) -> Result:
+    """A reversal: back to normal after a call, or the herald of a caller ID before the first ring."""
+    if is_trailing(state, event.at) and state.last_call:
+        return state, account(event, call=state.last_call)
+    state, effects = herald(state, event)
+    return state, (*effects, ListenFor(line=state.line, what=Hearing.CALLER_ID, at=event.at))
+
+
+def expire(state: LineState) -> Result:
+    """Every herald that still waits is a named fault."""
+    faults = tuple(
+        effect
+        for e in state.pending
+        for effect in account(
+            e, fault=Fault.CALLER_ID_WITHOUT_RING if isinstance(e, CallerId) else Fault.REVERSAL_WITHOUT_CALL
+        )
+    )
+    return replace(state, pending=(), deadline_ns=None), faults
+
+
+def heralds_expire(state: LineState, event: Tick) -> Result:
+    """No call came after what announced one."""
+    if not deadline_passed(state, event.at):
+        return state, ()
+    state, faults = expire(state)
+    return state, (*faults, ListenFor(line=state.line, what=Hearing.NOTHING, at=event.at))

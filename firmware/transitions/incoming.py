@@ -1,0 +1,70 @@
+"""Rules of a call that comes in, up to its answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from firmware.effects import Hearing, ListenFor
+from firmware.events import CallerId, LineEvent, Ring, RingPaused, Tick
+from firmware.line_state import LineState, Phase
+from firmware.model import Direction, EndReason, Outcome
+from firmware.transitions.pieces import (
+    Result,
+    account,
+    begin,
+    change,
+    deadline_passed,
+    end,
+    new_call,
+    not_before,
+    open_call,
+    ring_deadline,
+    start_recording,
+    with_caller,
+)
+
+
+def ring_begins_call(state: LineState, event: Ring) -> Result:
+    """The first ring: a call comes in."""
+    call = with_caller(new_call(state, event.at, Direction.INCOMING), state.pending_caller)
+    state, effects = begin(state, event, Phase.RINGING, call)
+    listen = ListenFor(line=state.line, what=Hearing.CALLER_ID, at=event.at)
+    return ring_deadline(state, event.at), (*effects, listen)
+
+
+def ring_again(state: LineState, event: Ring) -> Result:
+    """Another burst of the same ringing."""
+    return ring_deadline(state, event.at), account(event, call=open_call(state).id)
+
+
+def ring_paused(state: LineState, event: RingPaused) -> Result:
+    """A burst ended: should no other follow, this is when the caller was last heard of."""
+    return ring_deadline(state, event.at), ()
+
+
+def ringing_stopped(state: LineState, event: Tick) -> Result:
+    """No ring for longer than any cadence is silent: the caller gave up at the end of the last burst."""
+    if not deadline_passed(state, event.at):
+        return state, ()
+    outcome = Outcome.REJECTED if state.rejecting else Outcome.MISSED
+    return end(state, state.last_ring or event.at, outcome, EndReason.RINGING_STOPPED)
+
+
+def caller_known(state: LineState, event: CallerId) -> Result:
+    """The line told who calls."""
+    call = open_call(state)
+    told = with_caller(call, event)
+    if told == call or call.direction is Direction.OUTGOING:
+        return state, ()
+    return change(state, told)
+
+
+def call_answered(state: LineState, event: LineEvent) -> Result:
+    """Somebody answered: a handset was lifted, the line reversed, or the network says so."""
+    at = not_before(state.floor, event.at)
+    call = replace(open_call(state), answered=at)
+    state, changed = change(replace(state, deadline_ns=None, floor=at), call, Phase.TALKING)
+    # A reversal answers an outgoing call, a lifted handset an incoming one: either way the digits are over.
+    state, recording = start_recording(state, at)
+    listen = ListenFor(line=state.line, what=Hearing.NOTHING, at=event.at)
+    return state, (*changed, *account(event, call=call.id), *recording, listen)

@@ -1,0 +1,55 @@
+"""Rules for what people ask of a line: dial, answer, hang up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from firmware.effects import DriveLine, LineAction, Refuse
+from firmware.events import AnswerRequested, DialRequested, HangUpRequested
+from firmware.line_state import LineState, Phase
+from firmware.transitions.pieces import Result
+
+Request = DialRequested | AnswerRequested | HangUpRequested
+
+
+def _unsupported(state: LineState, action: LineAction, request: str) -> Refuse | None:
+    if action.value in state.policy.actions:
+        return None
+    return Refuse(
+        request=request, code="not_supported", message=f"line {state.line} cannot {action.value.replace('_', ' ')}"
+    )
+
+
+def dial_requested(state: LineState, event: DialRequested) -> Result:
+    """Dial on an idle line."""
+    if refusal := _unsupported(state, LineAction.DIAL, event.request):
+        return state, (refusal,)
+    order = DriveLine(line=state.line, action=LineAction.DIAL, request=event.request, number=event.number)
+    return replace(state, dial_number=event.number), (order,)
+
+
+def answer_requested(state: LineState, event: AnswerRequested) -> Result:
+    """Answer the ringing call."""
+    if refusal := _unsupported(state, LineAction.ANSWER, event.request):
+        return state, (refusal,)
+    return state, (DriveLine(line=state.line, action=LineAction.ANSWER, request=event.request),)
+
+
+def hang_up_requested(state: LineState, event: HangUpRequested) -> Result:
+    """End the call; of a ringing one this is a rejection."""
+    if refusal := _unsupported(state, LineAction.HANG_UP, event.request):
+        return state, (refusal,)
+    order = DriveLine(line=state.line, action=LineAction.HANG_UP, request=event.request)
+    return replace(state, rejecting=state.phase is Phase.RINGING), (order,)
+
+
+def refuse_phase(state: LineState, event: Request) -> Result:
+    """The line is doing something else."""
+    message = f"line {state.line} is {state.phase}: this cannot be done now"
+    return state, (Refuse(request=event.request, code="wrong_phase", message=message),)
+
+
+def refuse_lost(state: LineState, event: Request) -> Result:
+    """The line's device is not there."""
+    message = f"line {state.line} is not connected: plug its device in"
+    return state, (Refuse(request=event.request, code="device_lost", message=message),)
