@@ -38,7 +38,7 @@ def answered_unseen(state: LineState, event: Answered) -> Result:
 
 def line_up(state: LineState, event: LineUp) -> Result:
     """The line came into view with no call known: whatever it is doing begins now."""
-    resolved = ResolveAlarm(key="line_lost", subject=state.line, at=event.at)
+    resolved = ResolveAlarm(key="line_down", subject=state.line, at=event.at)
     state = replace(state, present=True)
     if event.condition is LineCondition.IDLE:
         return state, (resolved,)
@@ -86,7 +86,7 @@ def line_up_again(state: LineState, event: LineUp) -> Result:
 def line_down(state: LineState, event: LineDown) -> Result:
     """The device is gone. A call waits for it to come back; its sound so far is sealed now."""
     known = account(event, fault=Fault.DEVICE_LOST)
-    alarm = RaiseAlarm(key="line_lost", subject=state.line, at=event.at, params={"reason": event.reason})
+    alarm = RaiseAlarm(key="line_down", subject=state.line, at=event.at, params={"reason": event.reason})
     if not state.present:
         return state, (*known, alarm)
     state = replace(state, present=False, dial_number=None)
@@ -144,7 +144,7 @@ def line_back(state: LineState, event: LineUp) -> Result:
         state, ended = _end_suspended(state)
         state, effects = line_up(state, event)
         return state, (*ended, *effects)
-    resolved = ResolveAlarm(key="line_lost", subject=state.line, at=event.at)
+    resolved = ResolveAlarm(key="line_down", subject=state.line, at=event.at)
     assert state.suspended_since is not None
     phase = _phase_after_hole(state, event)
     call = with_number(open_call(state), event.number)
