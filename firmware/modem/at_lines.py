@@ -1,0 +1,77 @@
+"""Cuts the byte stream of an AT port into lines, whatever the chunks, the line ends and the noise (sans-IO)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+LONGEST_LINE_BYTES: Final = 4096
+"""A line that grows beyond this is noise (a PCM or diagnostic port opened by mistake) and is cut here."""
+
+
+class LineType(StrEnum):
+    OK = "ok"
+    ERROR = "error"
+    """A final result that says no: ERROR, +CME ERROR, +CMS ERROR and vendors' words."""
+    CALL_RESULT = "call_result"
+    """NO CARRIER, BUSY, NO ANSWER, NO DIALTONE: the final result of a dial, or an unsolicited end of a call."""
+    TEXT = "text"
+    """Everything else: part of an answer, an echo, or unsolicited."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtLine:
+    """One line without its line end. Bytes that are no UTF-8 stand in ``text`` as ``\\xNN``."""
+
+    text: str
+    type: LineType
+
+
+_CALL_RESULTS: Final = frozenset({"NO CARRIER", "BUSY", "NO ANSWER", "NO DIALTONE", "NO DIAL TONE"})
+_ERROR_TEXTS: Final = frozenset({"ERROR", "COMMAND NOT SUPPORT", "TOO MANY PARAMETERS", "NA"})
+_ERROR_PREFIXES: Final = ("+CME ERROR: ", "+CMS ERROR: ", "MODEM ERROR:")
+
+
+def line_type(text: str) -> LineType:
+    """What ``text`` is by itself. ITU-T V.250 6.1 and 3GPP TS 27.007 9.2; Huawei's ``COMMAND NOT SUPPORT``.
+
+    ``+CME ERROR:`` needs the blank after the colon to be final; its value may be empty.
+    """
+    if text in {"OK", "CONNECT"}:
+        return LineType.OK
+    if text in _CALL_RESULTS:
+        return LineType.CALL_RESULT
+    if text in _ERROR_TEXTS or (text + " ").startswith(_ERROR_PREFIXES):
+        return LineType.ERROR
+    return LineType.TEXT
+
+
+class LineCutter:
+    """Collects bytes and gives whole lines.
+
+    A line ends at CR or LF, in any number and order: SIM7600 doubles the CR, some modules leave out the first CR or
+    send only LF. NUL bytes are dropped: modules send them at power-up.
+    """
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> list[AtLine]:
+        """The lines that ``data`` completes, oldest first. The result does not depend on how the bytes are chunked."""
+        lines: list[AtLine] = []
+        for byte in data:
+            if byte in b"\r\n":
+                self._end(lines)
+            elif byte:
+                self._rest.append(byte)
+                if len(self._rest) >= LONGEST_LINE_BYTES:
+                    self._end(lines)
+        return lines
+
+    def _end(self, lines: list[AtLine]) -> None:
+        text = self._rest.decode("utf-8", "backslashreplace").strip(" \t")
+        self._rest.clear()
+        if text:
+            kind = line_type(text)
+            lines.append(AtLine(text, kind))

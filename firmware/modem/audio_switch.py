@@ -1,0 +1,101 @@
+"""Switches a module's sound on for each call and off after it, and keeps trying while the module says no."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final, Protocol
+
+from firmware.modem.at_events import PcmPort
+from firmware.modem.dialects import Audio
+from firmware.modem.engine import Answer, Command
+from firmware.modem.session import command_of
+
+log = logging.getLogger("offhook.modem")
+
+WAIT_FOR_PORT_S: Final = 3.0
+"""The audio port must be open before the sound is switched on; a call must not wait for it for ever."""
+FAR_S: Final = 3600.0
+
+
+class Opened(Protocol):
+    """The part of a sound source that the switch looks at."""
+
+    @property
+    def is_open(self) -> bool: ...
+
+
+class Send(Protocol):
+    def __call__(self, *batch: Command, urgent: bool = False) -> bool: ...
+
+
+class AudioSwitch:
+    """Lives on the AT port's thread. Does nothing for families without sound over a tty.
+
+    `retries` counts the refusals of the last call: on SIM7600 a growing number is the only sign that the PCM end point
+    degrades (callpilot issues 112, 119, 121).
+    """
+
+    def __init__(self, audio: Audio | None, *, source: Opened | None, send: Send) -> None:
+        self._audio = audio if source is not None else None
+        self._source = source
+        self._send = send
+        self._wanted = False
+        self._on = False
+        self._asking = False
+        self._reset_tried = False
+        self._next_try_s = FAR_S
+        self._give_up_s = 0.0
+        self._port_wait_ends_s = 0.0
+        self.retries = 0
+
+    def forget(self) -> None:
+        """The module was lost or set up again: its sound is off."""
+        self._wanted = self._on = self._asking = False
+
+    def call_is_up(self, up: bool, now_s: float) -> None:
+        """Tells whether somebody talks now."""
+        if self._audio is None or up == self._wanted:
+            return
+        self._wanted = up
+        if up:
+            self._on, self._reset_tried, self.retries = False, False, 0
+            self._next_try_s = now_s
+            self._give_up_s = now_s + self._audio.retry_for_s
+            self._port_wait_ends_s = now_s + WAIT_FOR_PORT_S
+        else:
+            self._send(*self.off_commands())
+            self._on = False
+
+    def off_commands(self) -> tuple[Command, ...]:
+        """What goes together with hanging up."""
+        return (command_of(self._audio.off),) if self._audio is not None and (self._on or self._asking) else ()
+
+    def on_time(self, now_s: float) -> float:
+        """Sends what is due; returns seconds until it wants to be asked again."""
+        if self._audio is None or not self._wanted or self._on or self._asking:
+            return FAR_S
+        if now_s < self._next_try_s:
+            return self._next_try_s - now_s
+        if now_s >= self._give_up_s:
+            log.error("the module refused its sound for %.0f s: this call has none", self._audio.retry_for_s)
+            self._on = True  # nothing more to try in this call
+            return FAR_S
+        if self._source is not None and not self._source.is_open and now_s < self._port_wait_ends_s:
+            return 0.1
+        self._next_try_s = now_s + self._audio.retry_s
+        on = command_of(self._audio.on)
+        ask = command_of(self._audio.ask, on_answer=self._told)
+        half_way = self._give_up_s - self._audio.retry_for_s / 2
+        if now_s >= half_way and not self._reset_tried:
+            self._reset_tried = True
+            self._send(command_of(self._audio.reset), on, ask)
+        else:
+            self._send(on, ask)
+        self._asking = True
+        return self._audio.retry_s
+
+    def _told(self, answer: Answer) -> None:
+        self._asking = False
+        self._on = self._wanted and any(isinstance(event, PcmPort) and event.on for event in answer.events)
+        if not self._on:
+            self.retries += 1

@@ -1,0 +1,249 @@
+"""Runs one AT port: the only thread that touches it opens it, sets the module up, and starts over when it is lost."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Protocol
+
+import serial
+
+from firmware.errors import DeviceError
+from firmware.modem.at_events import AtEvent, Booted
+from firmware.modem.dialects import Dialect, InitRow, Row
+from firmware.modem.engine import Answer, AtEngine, Command, PortDead
+from firmware.worker import Worker
+
+log = logging.getLogger("offhook.modem")
+
+BAUD: Final = 115200
+"""USB modules ignore it; 921600 lost sound on one (callpilot issue 119)."""
+BACKOFF_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
+FIRST_WORD_TIMEOUT_S: Final = 2.0
+LONGEST_WAIT_S: Final = 1.0
+
+UNPLUGGED: Final = "USB device was unplugged"
+NO_ANSWER: Final = "module does not answer"
+RESTARTED: Final = "module restarted by itself: check its power supply"
+
+
+class Talk(Protocol):
+    """What the session's owner wants to hear. Every call comes on the port's thread."""
+
+    def on_ready(self, answers: Sequence[Answer]) -> None:
+        """The module has been set up; ``answers`` are those of the start sequence."""
+        ...
+
+    def on_event(self, event: AtEvent) -> None: ...
+
+    def on_lost(self, reason: str) -> None:
+        """The port is gone or useless; only after an `on_ready`."""
+        ...
+
+    def on_time(self) -> float:
+        """Called at least once a second while the module is ready; returns seconds until it wants to be called."""
+        ...
+
+
+class AtSession:
+    """A conversation with the module at ``port``, from `start` to `stop`, over any number of losses."""
+
+    def __init__(self, name: str, *, port: str, dialect: Dialect, talk: Talk) -> None:
+        self._port_path = port
+        self._dialect = dialect
+        self._talk = talk
+        self._orders: deque[Callable[[], None]] = deque()
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._worker = Worker(f"at-{name}", self._run)
+        self._extra = {"offhook": {"line": name, "port": port}}
+        self._link: _Link | None = None
+        self._complained = ""
+
+    def start(self) -> None:
+        self._worker.start()
+
+    def stop(self) -> None:
+        """Returns when the port is closed, within 5 s."""
+        self._worker.request_stop()
+        self._wake()
+        self._worker.join(5.0)
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def post(self, order: Callable[[], None]) -> None:
+        """Has ``order`` called on the port's thread soon. For any thread."""
+        self._orders.append(order)
+        self._wake()
+
+    def send(self, *batch: Command, urgent: bool = False) -> bool:
+        """Queues commands that stay together. Only on the port's thread. False when the module is not there."""
+        if self._link is None:
+            return False
+        self._link.engine.submit(*batch, urgent=urgent)
+        return True
+
+    def _wake(self) -> None:
+        with suppress(BlockingIOError):  # the pipe is full: the thread is awake anyway
+            os.write(self._wake_write, b"\0")
+
+    def _run(self, stop: threading.Event) -> None:
+        attempt = 0
+        while not stop.is_set():
+            ready = False
+            try:
+                with _open(self._port_path) as port:
+                    self._link = _Link(port, self._wake_read)
+                    answers = self._set_up(stop)
+                    if answers is not None:
+                        ready, attempt, self._complained = True, 0, ""
+                        self._talk.on_ready(answers)
+                        self._serve(stop)
+            except _LostError as lost:
+                self._lost(str(lost), ready=ready)
+            finally:
+                self._link = None
+            if not stop.is_set():
+                self._pause(stop, BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
+                attempt += 1
+
+    def _lost(self, reason: str, *, ready: bool) -> None:
+        if ready:
+            self._talk.on_lost(reason)
+        if reason != self._complained:  # once per reason, not once per attempt
+            log.warning("%s: %s; looking for it again", self._port_path, reason, extra=self._extra)
+            self._complained = reason
+
+    def _pause(self, stop: threading.Event, seconds: float) -> None:
+        """Waits ``seconds``, less when the port comes back meanwhile."""
+        until = time.monotonic() + seconds
+        was_there = Path(self._port_path).exists()
+        while not stop.is_set() and (left := until - time.monotonic()) > 0:
+            select.select([self._wake_read], [], [], min(left, BACKOFF_S[0]))
+            _drain(self._wake_read)
+            self._run_orders()
+            if not was_there and Path(self._port_path).exists():
+                return
+
+    def _set_up(self, stop: threading.Event) -> list[Answer] | None:
+        """Talks the module through the dialect's start sequence. None when stopped meanwhile."""
+        link = self._link
+        assert link is not None
+        answers: list[Answer] = []
+        link.engine.submit(Command("AT", timeout_s=FIRST_WORD_TIMEOUT_S))
+        for row in self._dialect.init:
+            link.engine.submit(command_of(row, on_answer=answers.append, free_text=True))
+        while not link.engine.idle:
+            if stop.is_set():
+                return None
+            link.step(LONGEST_WAIT_S, on_event=lambda _: None)  # a call that begins now is in the list asked for next
+            self._run_orders()
+        for row, answer in zip(self._dialect.init, answers, strict=True):
+            self._check(row, answer)
+        return answers
+
+    def _check(self, row: InitRow, answer: Answer) -> None:
+        if answer.ok:
+            return
+        said = answer.result or "nothing in time"
+        if row.required:
+            raise _LostError(f"module answered {said} to {row.send}: is it a {self._dialect.models}?")
+        log.info("%s answered %s to %s", self._port_path, said, row.send, extra=self._extra)
+
+    def _serve(self, stop: threading.Event) -> None:
+        link = self._link
+        assert link is not None
+        while not stop.is_set():
+            self._run_orders()
+            wait_s = min(self._talk.on_time(), LONGEST_WAIT_S)
+            link.step(wait_s, on_event=self._hear)
+
+    def _hear(self, event: AtEvent) -> None:
+        if isinstance(event, Booted):
+            raise _LostError(RESTARTED)
+        self._talk.on_event(event)
+
+    def _run_orders(self) -> None:
+        while self._orders:
+            self._orders.popleft()()
+
+
+class _LostError(DeviceError):
+    """The conversation is over; the text is a phrase for the admin."""
+
+
+class _Link:
+    """One open port with its engine."""
+
+    def __init__(self, port: serial.Serial, wake_read: int) -> None:
+        self.engine = AtEngine()
+        self._port = port
+        self._wake_read = wake_read
+
+    def step(self, wait_s: float, *, on_event: Callable[[AtEvent], None]) -> None:
+        """Writes what is due, waits for bytes, an order or a deadline at most ``wait_s``, and tells what came."""
+        self._write(self.engine.next_bytes(time.monotonic()))
+        deadline_s = self.engine.deadline_s
+        if deadline_s is not None:
+            wait_s = min(wait_s, deadline_s - time.monotonic())
+        try:
+            readable, _, _ = select.select([self._port.fileno(), self._wake_read], [], [], max(wait_s, 0.0))
+            if self._wake_read in readable:
+                _drain(self._wake_read)
+            data = self._port.read(max(self._port.in_waiting, 1)) if self._port.fileno() in readable else b""
+        except (OSError, serial.SerialException) as error:
+            raise _LostError(UNPLUGGED) from error
+        now_s = time.monotonic()
+        outputs = self.engine.receive(data, now_s)
+        late, probe = self.engine.on_time(now_s)
+        self._write(probe)
+        for output in [*outputs, *late]:
+            if isinstance(output, PortDead):
+                raise _LostError(NO_ANSWER)
+            if isinstance(output, Answer):
+                if output.command.on_answer is not None:
+                    output.command.on_answer(output)
+            else:
+                on_event(output)
+
+    def _write(self, data: bytes) -> None:
+        if not data:
+            return
+        try:
+            self._port.write(data)
+        except (OSError, serial.SerialException) as error:
+            raise _LostError(UNPLUGGED) from error
+
+
+def _open(path: str) -> serial.Serial:
+    if not Path(path).exists():
+        raise _LostError(UNPLUGGED)
+    try:
+        return serial.Serial(path, BAUD, timeout=0, write_timeout=1.0, exclusive=True)
+    except serial.SerialException as error:
+        if error.errno in {errno.EAGAIN, errno.EBUSY}:
+            raise _LostError("port is in use by another program: stop ModemManager or that program") from error
+        raise _LostError(f"port cannot be opened: {error}") from error
+
+
+def command_of(
+    row: Row, *, on_answer: Callable[[Answer], None] | None = None, free_text: bool = False, dials: bool = False
+) -> Command:
+    """The command a dialect's row describes. ``AT+CREG?`` is answered by lines that begin with ``+CREG:``."""
+    return Command(row.send, row.timeout_s, prefix=_prefix(row), free_text=free_text, dials=dials, on_answer=on_answer)
+
+
+def _prefix(row: Row) -> str:
+    return row.send.removeprefix("AT").rstrip("?") + ":" if row.send.startswith("AT+") and "=" not in row.send else ""
+
+
+def _drain(fd: int) -> None:
+    with suppress(BlockingIOError):
+        os.read(fd, 4096)
