@@ -10,7 +10,7 @@ migrations = Migrations("offhook")
 @migrations()
 def m0001_first(db: Database) -> None:
     """Calls, recordings, the ledger, alarms, settings, and the outbox for the cloud."""
-    db.conn.executescript(
+    db.executescript(
         """
         CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 
@@ -172,5 +172,20 @@ def m0001_first(db: Database) -> None:
         CREATE TABLE quarantine (
             kind TEXT NOT NULL, ref TEXT NOT NULL, reason TEXT NOT NULL, at_utc_ms INTEGER NOT NULL
         ) STRICT;
+        """
+    )
+
+
+@migrations()
+def m0002_moments_of_another_boot(db: Database) -> None:
+    """A call may be answered or end in a later boot than it started in; order by what never jumps."""
+    db.executescript(
+        """
+        ALTER TABLE call ADD COLUMN answered_boot_no INTEGER REFERENCES boot (boot_no);
+        ALTER TABLE call ADD COLUMN ended_boot_no INTEGER REFERENCES boot (boot_no);
+        CREATE INDEX call_order ON call (boot_no DESC, started_boot_ns DESC);
+        CREATE INDEX ledger_order ON ledger (boot_no DESC, at_boot_ns DESC);
+        CREATE INDEX recording_status ON recording (status, boot_no, started_boot_ns);
+        CREATE INDEX outbox_file_recording ON outbox_file (recording_id);
         """
     )

@@ -1,0 +1,248 @@
+"""The one registry of everything the box may have to say to its admin: how grave, what, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmText:
+    """``{subject}`` and the alarm's own params may stand in every text."""
+
+    severity: Severity
+    en: str
+    zh: str
+    todo_en: str
+    todo_zh: str
+
+
+_I, _W, _C = Severity.INFO, Severity.WARNING, Severity.CRITICAL
+
+ALARMS: dict[str, AlarmText] = {
+    # Lines and sound
+    "line_down": AlarmText(
+        _C,
+        "Line {subject} is out of sight: {reason}",
+        "线路 {subject} 已失去连接：{reason}",
+        "Check that the device is plugged in and powered. Calls on this line are not recorded until it is back.",
+        "请检查设备是否插好并已通电。恢复之前，此线路的通话不会被录音。",
+    ),
+    "line_flapping": AlarmText(
+        _W,
+        "Line {subject} keeps coming and going",
+        "线路 {subject} 反复断开又恢复",
+        "Check the cable and the power supply of the device; a weak USB supply is the usual cause.",
+        "请检查设备的线缆和供电；USB 供电不足是最常见的原因。",
+    ),
+    "sound_lost": AlarmText(
+        _C,
+        "No sound from line {subject}: {reason}",
+        "线路 {subject} 没有声音：{reason}",
+        "Check the sound device of the line. Its calls are listed, but without sound.",
+        "请检查该线路的声音设备。通话仍会列出，但没有录音。",
+    ),
+    "sound_silent": AlarmText(
+        _W,
+        "Line {subject} delivers only silence during a call",
+        "线路 {subject} 在通话中只有静音",
+        "Make a test call. If it stays silent, check the audio cable and the settings of the line.",
+        "请拨打测试电话。如果仍然无声，请检查音频线和线路设置。",
+    ),
+    "sound_format": AlarmText(
+        _C,
+        "The sound device of line {subject} delivers another format than expected: {reason}",
+        "线路 {subject} 的声音设备格式与预期不符：{reason}",
+        "Correct the device or its sample rate in the settings of the line.",
+        "请在线路设置中更正设备或采样率。",
+    ),
+    "sound_gaps": AlarmText(
+        _W,
+        "Sound is missing from a recording on line {subject}: {reason}",
+        "线路 {subject} 的录音有缺失：{reason}",
+        "The box may be overloaded or its card too slow. Look at the gaps in the call list.",
+        "设备可能负载过高或存储卡太慢。请在通话列表中查看缺失的位置。",
+    ),
+    "one_way_audio": AlarmText(
+        _W,
+        "Only one side is heard in a recording of line {subject}",
+        "线路 {subject} 的录音只有一方的声音",
+        "Make a test call and listen to both sides; check the audio cable of the side that is missing.",
+        "请拨打测试电话并听双方声音；检查缺失一方的音频线。",
+    ),
+    "recording_failed": AlarmText(
+        _C,
+        "A call on line {subject} cannot be recorded: {reason}",
+        "线路 {subject} 的一次通话无法录音：{reason}",
+        "Check the sound device and the free space. The call itself is in the list.",
+        "请检查声音设备和剩余空间。通话本身已在列表中。",
+    ),
+    "seal_failed": AlarmText(
+        _W,
+        "Recording {subject} could not be finished: {reason}",
+        "录音 {subject} 未能完成封存：{reason}",
+        "Its sound is safe in the spool folder and is tried again. If this stays, run: offhook doctor",
+        "声音已安全保存在 spool 目录中，系统会重试。如果一直存在，请运行：offhook doctor",
+    ),
+    "recorder_was_down": AlarmText(
+        _W,
+        "Nobody watched line {subject} for {seconds} s",
+        "线路 {subject} 有 {seconds} 秒无人监视",
+        "The recorder was restarted or the power was cut. Calls in that time may be missing.",
+        "录音程序曾重启或断电。这段时间内的通话可能缺失。",
+    ),
+    "waiting_call": AlarmText(
+        _I,
+        "A second caller knocked on line {subject} and was not taken",
+        "线路 {subject} 有第二个来电等待，未接",
+        "Nothing, if this is usual. It stands in the ledger.",
+        "如属正常，无需处理。已记入台账。",
+    ),
+    "line_anomaly": AlarmText(
+        _W,
+        "Line {subject} did something unplanned: {kind} while {phase}",
+        "线路 {subject} 出现意外情况：在 {phase} 时发生 {kind}",
+        "Nothing is lost. If it repeats, send the ledger of that time to support.",
+        "没有丢失任何内容。如反复出现，请将该时段的台账发给技术支持。",
+    ),
+    "line_misconfigured": AlarmText(
+        _C,
+        "Line {subject} cannot start: {reason}",
+        "线路 {subject} 无法启动：{reason}",
+        "Correct the line in the settings.",
+        "请在设置中更正该线路。",
+    ),
+    "line_found": AlarmText(
+        _I,
+        "A new line was found and records: {subject}",
+        "发现新线路并已开始录音：{subject}",
+        "Give it a name in the settings.",
+        "请在设置中为它命名。",
+    ),
+    "sim_not_ready": AlarmText(
+        _C,
+        "The SIM card of line {subject} is not ready: {reason}",
+        "线路 {subject} 的 SIM 卡未就绪：{reason}",
+        "Check the card, its PIN and the reception.",
+        "请检查 SIM 卡、PIN 码和信号。",
+    ),
+    # Disk and retention
+    "disk_full": AlarmText(
+        _C,
+        "The disk is full",
+        "磁盘已满",
+        "Free some space or put in a bigger card. Calls are still listed; new sound may be lost.",
+        "请释放空间或更换更大的存储卡。通话仍会列出；新的录音可能丢失。",
+    ),
+    "retention_deleted": AlarmText(
+        _I,
+        "To keep {min_free_percent} % of the disk free, the sound of {count} recordings was deleted (up to {until})",
+        "为保持磁盘 {min_free_percent}% 空闲，已删除 {count} 条旧录音的声音（截至 {until}）",
+        "Nothing, if this is meant. Else put in a bigger card or export recordings sooner. The call list is complete.",
+        "如符合预期，无需处理；否则请更换更大的存储卡或更早导出录音。通话列表仍然完整。",
+    ),
+    "retention_exhausted": AlarmText(
+        _C,
+        "Only {free_percent} % of the disk is free and nothing more can be deleted",
+        "磁盘仅剩 {free_percent}% 空闲，已没有可删除的录音",
+        "Remove other files from the disk or put in a bigger card, before recording stops.",
+        "请在录音停止前删除磁盘上的其他文件或更换更大的存储卡。",
+    ),
+    "file_damaged": AlarmText(
+        _C,
+        "A recording is no longer as it was sealed: {path} ({reason})",
+        "录音文件与封存时不一致：{path}（{reason}）",
+        "The card may be failing: export the recordings and replace it. A copy may be in the cloud.",
+        "存储卡可能正在损坏：请导出录音并更换存储卡。云端可能有副本。",
+    ),
+    # Database
+    "database_replaced": AlarmText(
+        _C,
+        "The database was damaged and a new one was made: {adopted} recordings were taken over from the disk",
+        "数据库已损坏并新建：已从磁盘接管 {adopted} 条录音",
+        "The damaged file is kept as {path}. Check the call list; replace the card if this happens again.",
+        "损坏的文件保留为 {path}。请检查通话列表；如再次发生请更换存储卡。",
+    ),
+    "database_damaged": AlarmText(
+        _C,
+        "The database has damage: {reason}",
+        "数据库有损坏：{reason}",
+        "Export the recordings, then restart the box: it makes a new database and takes the recordings over.",
+        "请先导出录音，然后重启设备：系统会新建数据库并接管录音。",
+    ),
+    "store_blocked": AlarmText(
+        _C,
+        "The database could not be written for {seconds} s: {reason}",
+        "数据库有 {seconds} 秒无法写入：{reason}",
+        "Nothing was lost, it was written later. If it repeats, check the card and what else uses the database.",
+        "没有丢失，已补写。如反复出现，请检查存储卡以及其他使用数据库的程序。",
+    ),
+    "backup_failed": AlarmText(
+        _W,
+        "The backup of the database failed: {reason}",
+        "数据库备份失败：{reason}",
+        "Check the free space and the card.",
+        "请检查剩余空间和存储卡。",
+    ),
+    "fact_refused": AlarmText(
+        _C,
+        "Something about {subject} contradicts what is stored and was put aside: {what}",
+        "关于 {subject} 的一条信息与已存内容矛盾，已另存：{what}",
+        "This is a fault of the software: send the output of offhook doctor to support.",
+        "这是软件故障：请将 offhook doctor 的输出发给技术支持。",
+    ),
+    "ledger_unexplained": AlarmText(
+        _C,
+        "An event on line {subject} belongs to no call and no known fault: {what}",
+        "线路 {subject} 有一个事件不属于任何通话或已知故障：{what}",
+        "This is a fault of the software: send the output of offhook ledger to support.",
+        "这是软件故障：请将 offhook ledger 的输出发给技术支持。",
+    ),
+    # The box
+    "clock_not_set": AlarmText(
+        _W,
+        "The clock of the box is not set",
+        "设备时钟未校准",
+        "Connect the box to a network with a time server. Times in the list are corrected once the clock is set.",
+        "请将设备连接到有时间服务器的网络。时钟校准后，列表中的时间会自动更正。",
+    ),
+    "settings_refused": AlarmText(
+        _W,
+        "New settings were refused: {reason}",
+        "新设置被拒绝：{reason}",
+        "The last good settings stay in force. Correct the document and apply it again.",
+        "上一份有效设置继续生效。请更正后重新应用。",
+    ),
+    "power_low": AlarmText(
+        _W,
+        "The supply voltage is too low",
+        "供电电压过低",
+        "Use the official power supply of the Raspberry Pi and a short cable.",
+        "请使用树莓派官方电源和较短的线缆。",
+    ),
+}
+
+UNKNOWN = AlarmText(
+    _W,
+    "{key}: {subject}",
+    "{key}：{subject}",
+    "This message has no text: tell support.",
+    "此消息没有文字说明：请告知技术支持。",
+)
+"""For a key that an older or newer version wrote."""
+
+
+class _Params(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def sentence(template: str, *, key: str, subject: str, params: dict[str, str]) -> str:
+    """Fills ``template``; a param that is missing shows as a question mark."""
+    return template.format_map(_Params({"key": key, "subject": subject} | params))

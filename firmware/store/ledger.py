@@ -1,0 +1,86 @@
+"""The completeness ledger: every event of a line, and the call or the named fault it belongs to."""
+
+from __future__ import annotations
+
+from firmware.effects import Account
+from firmware.store import alarms, boot, outbox
+from firmware.store.boot import corrected
+from firmware.store.facts import HoleInWatching
+from firmware.store.transaction import Row, Transaction
+
+DISPOSITION = """CASE
+    WHEN l.fault IS NOT NULL THEN 'fault'
+    WHEN c.id IS NULL THEN 'unexplained'
+    WHEN c.status <> 'ended' THEN 'open'
+    WHEN c.direction = 'incoming' AND c.outcome IN ('missed', 'rejected') THEN 'missed'
+    ELSE 'call' END"""
+"""SQL for what entry ``l`` ended as, its call (if any) being joined as ``c``."""
+
+ENTRY = f"""
+    SELECT l.id, l.line, l.kind, {corrected("l.at_utc_ms", "l.at_boot_ns", "b")} AS at_utc_ms, l.until_utc_ms,
+        {DISPOSITION} AS disposition, l.call_id, l.fault, l.detail
+    FROM ledger l JOIN boot b ON b.boot_no = l.boot_no LEFT JOIN call c ON c.id = l.call_id
+"""  # noqa: S608
+"""ENTRY of docs/interfaces.md."""
+
+
+def account(tx: Transaction, fact: Account) -> str | None:
+    """Enters an event. Returns its id, or None when exactly this entry is there already."""
+    return _enter(
+        tx,
+        {
+            "line": fact.line,
+            "kind": fact.kind,
+            "boot_no": boot.which(tx, fact.at),
+            "at_utc_ms": fact.at.utc_ms,
+            "at_boot_ns": fact.at.boot_ns,
+            "until_utc_ms": None,
+            "call_id": fact.call,
+            "fault": fact.fault.value if fact.fault else None,
+            "detail": fact.detail,
+        },
+    )
+
+
+def hole(tx: Transaction, fact: HoleInWatching) -> str | None:
+    """Enters a stretch of time in which nobody watched the line."""
+    return _enter(
+        tx,
+        {
+            "line": fact.line,
+            "kind": "hole",
+            "boot_no": boot.which(tx, fact.since),
+            "at_utc_ms": fact.since.utc_ms,
+            "at_boot_ns": fact.since.boot_ns,
+            "until_utc_ms": fact.until.utc_ms,
+            "call_id": None,
+            "fault": fact.fault.value,
+            "detail": fact.detail,
+        },
+    )
+
+
+def check_explained(tx: Transaction, entry_ids: list[str]) -> None:
+    """At the end of a transaction: an entry with neither fault nor a call that is stored raises an alarm."""
+    for entry_id in entry_ids:
+        entry = tx.row(f"{ENTRY} WHERE l.id = ?", (entry_id,))
+        if entry is not None and entry["disposition"] == "unexplained":
+            what = f"{entry['kind']} {entry['id']}" + (f" → {entry['call_id']}" if entry["call_id"] else "")
+            alarms.raise_alarm(tx, key="ledger_unexplained", subject=entry["line"], at=tx.now, params={"what": what})
+
+
+def _enter(tx: Transaction, entry: Row) -> str | None:
+    """Two different events of one kind may share a moment: the second gets a number, the same again gets none."""
+    base = f"{entry['line']}.{entry['boot_no']}.{entry['at_boot_ns']}.{entry['kind']}"
+    entry_id, copy = base, 1
+    while (old := tx.row("SELECT * FROM ledger WHERE id = ?", (entry_id,))) is not None:
+        if all(old[name] == value for name, value in entry.items()):
+            return None
+        copy += 1
+        entry_id = f"{base}.{copy}"
+    row = {"id": entry_id, **entry}
+    names = ", ".join(row)
+    tx.execute(f"INSERT INTO ledger ({names}) VALUES ({', '.join(f':{name}' for name in row)})", row)  # noqa: S608
+    if entry["fault"]:
+        outbox.put(tx, "ledger.fault", {**row, "disposition": "fault"})
+    return entry_id

@@ -1,0 +1,47 @@
+"""What the call list says beside a call, in English and Chinese: sentences made of columns, never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from firmware.model import CallFlag
+from firmware.store.transaction import Row
+
+Text = dict[str, str]
+"""``{"en": ..., "zh": ...}``."""
+
+
+def cut_short_note(duration_ms: int) -> Text:
+    """``cut short at 00:03:12``: the recording ends there because of a crash or a power cut."""
+    seconds = duration_ms // 1000
+    at = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+    return {"en": f"cut short at {at}", "zh": f"在 {at} 处中断"}
+
+
+def call_note(call: Row, recordings: Sequence[Row]) -> Text | None:
+    """Everything worth saying of a call and its recordings (RECORDING); None when all is as it should be."""
+    notes: list[Text] = []
+    for recording in recordings:
+        notes += _recording_notes(recording)
+    if CallFlag.JOINED_LATE.value in call["flags"]:
+        notes.append({"en": "the call was already up when the box saw it", "zh": "设备发现时通话已在进行"})
+    if CallFlag.INTERRUPTED.value in call["flags"]:
+        notes.append({"en": "the line was out of sight for a while", "zh": "线路曾一度失去连接"})
+    if not notes:
+        return None
+    return {"en": "; ".join(note["en"] for note in notes), "zh": "；".join(note["zh"] for note in notes)}
+
+
+def _recording_notes(recording: Row) -> list[Text]:
+    notes: list[Text] = []
+    if recording["cut_short"]:
+        notes.append(cut_short_note(recording["duration_ms"] or 0))
+    if recording["status"] == "failed":
+        notes.append({"en": "could not be recorded", "zh": "无法录音"})
+    if recording["status"] == "deleted":
+        notes.append({"en": "the sound was deleted to free space", "zh": "声音已为释放空间而删除"})
+    if recording["silent"]:
+        notes.append({"en": "silent", "zh": "无声"})
+    elif recording["one_way"]:
+        notes.append({"en": "only one side is heard", "zh": "只有一方有声音"})
+    return notes

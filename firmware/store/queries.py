@@ -1,0 +1,163 @@
+"""What the page, the command line and the socket read, in the shapes of docs/interfaces.md."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlite_utils import Database
+
+from firmware.model import Disposition
+from firmware.store.alarms import alarm_json
+from firmware.store.boot import corrected
+from firmware.store.calls import call_json
+from firmware.store.fault_texts import fault_text
+from firmware.store.ledger import ENTRY
+from firmware.store.notes import call_note
+from firmware.store.recordings import recording_json
+from firmware.store.transaction import Row, fetch
+
+_STARTED = corrected("c.started_utc_ms", "c.started_boot_ns", "b")
+_CALL = f"""
+    SELECT c.*, {_STARTED} AS started_utc_ms,
+        {corrected("c.answered_utc_ms", "c.answered_boot_ns", "ba")} AS answered_utc_ms,
+        {corrected("c.ended_utc_ms", "c.ended_boot_ns", "be")} AS ended_utc_ms
+    FROM call c JOIN boot b ON b.boot_no = c.boot_no
+        LEFT JOIN boot ba ON ba.boot_no = coalesce(c.answered_boot_no, c.boot_no)
+        LEFT JOIN boot be ON be.boot_no = coalesce(c.ended_boot_no, c.boot_no)
+"""  # noqa: S608
+_RECORDING = f"""
+    SELECT r.*, {corrected("r.started_utc_ms", "r.started_boot_ns", "b")} AS started_utc_ms
+    FROM recording r JOIN boot b ON b.boot_no = r.boot_no
+"""  # noqa: S608
+_TODAY = f"""
+    SELECT count(*) AS calls, coalesce(sum(c.direction = 'incoming' AND c.outcome = 'missed'), 0) AS missed
+    FROM call c JOIN boot b ON b.boot_no = c.boot_no WHERE {_STARTED} >= ?
+"""  # noqa: S608
+_GAP = "SELECT g.* FROM gap g JOIN recording r ON r.id = g.recording_id"
+_SOME = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """``since_utc_ms`` belongs to it, ``until_utc_ms`` does not; None is open."""
+
+    since_utc_ms: int | None = None
+    until_utc_ms: int | None = None
+
+
+ALWAYS = Period()
+
+
+def list_calls(
+    db: Database, *, period: Period = ALWAYS, line: str | None = None, limit: int | None = None, offset: int = 0
+) -> list[Row]:
+    """Calls, newest first, each with ``recordings`` and ``note``: {"en", "zh"} or null."""
+    where, values = _period(_STARTED, period)
+    if line is not None:
+        where.append("c.line = ?")
+        values.append(line)
+    rows = fetch(
+        db,
+        f"{_CALL} {_where(where)} ORDER BY c.boot_no DESC, c.started_boot_ns DESC, c.id DESC LIMIT ? OFFSET ?",
+        [*values, -1 if limit is None else limit, offset],
+    )
+    return _with_recordings(db, rows)
+
+
+def one_call(db: Database, call: str) -> Row | None:
+    """The same for one call; None when there is none of that id."""
+    found = _with_recordings(db, fetch(db, f"{_CALL} WHERE c.id = ?", (call,)))
+    return found[0] if found else None
+
+
+def one_recording(db: Database, recording: str) -> Row | None:
+    """RECORDING with its ``call_id`` and ``line``; None when there is none of that id."""
+    rows = fetch(db, f"{_RECORDING} WHERE r.id = ?", (recording,))
+    if not rows:
+        return None
+    gaps = fetch(db, "SELECT * FROM gap WHERE recording_id = ? ORDER BY at_frame", (recording,))
+    return recording_json(rows[0], gaps) | {"call_id": rows[0]["call_id"], "line": rows[0]["line"]}
+
+
+def ledger(db: Database, *, period: Period = ALWAYS, line: str | None = None) -> Row:
+    """Balance, named faults and entries (oldest first) of a period."""
+    where, values = _period(corrected("l.at_utc_ms", "l.at_boot_ns", "b"), period)
+    if line is not None:
+        where.append("l.line = ?")
+        values.append(line)
+    entries = fetch(db, f"{ENTRY} {_where(where)} ORDER BY l.boot_no, l.at_boot_ns, l.rowid", values)
+    counts = Counter(entry["disposition"] for entry in entries)
+    faults = Counter(entry["fault"] for entry in entries if entry["disposition"] == Disposition.FAULT)
+    return {
+        "balance": {disposition.value: counts[disposition.value] for disposition in Disposition},
+        "balanced": counts[Disposition.UNEXPLAINED.value] == 0,
+        "faults": [
+            {"fault": fault, "count": count, "text": fault_text(fault)} for fault, count in sorted(faults.items())
+        ],
+        "entries": entries,
+    }
+
+
+def today(db: Database, *, now_utc_ms: int, time_zone: str) -> Row:
+    """``{"calls", "missed"}`` since midnight in ``time_zone``."""
+    now = datetime.fromtimestamp(now_utc_ms / 1000, ZoneInfo(time_zone))
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return fetch(db, _TODAY, (round(midnight.timestamp() * 1000),))[0]
+
+
+def standing_alarms(db: Database) -> list[Row]:
+    """ALARMs that are not resolved, gravest first."""
+    rows = fetch(
+        db,
+        "SELECT * FROM alarm WHERE resolved_utc_ms IS NULL ORDER BY "
+        "CASE severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, last_utc_ms DESC, id DESC",
+    )
+    return [alarm_json(row) for row in rows]
+
+
+def alarm_history(db: Database, *, limit: int = 200, offset: int = 0) -> list[Row]:
+    """ALARMs, newest first, resolved ones too."""
+    rows = fetch(db, "SELECT * FROM alarm ORDER BY id DESC LIMIT ? OFFSET ?", (limit, offset))
+    return [alarm_json(row) for row in rows]
+
+
+def epoch(db: Database) -> str:
+    """Changes when the database is made anew; the cloud counts outbox rows within it."""
+    return str(fetch(db, "SELECT value FROM meta WHERE key = 'epoch'")[0]["value"])
+
+
+def _with_recordings(db: Database, calls: list[Row]) -> list[Row]:
+    by_call: dict[str, list[Row]] = {row["id"]: [] for row in calls}
+    ids = list(by_call)
+    for start in range(0, len(ids), _SOME):
+        some = ids[start : start + _SOME]
+        marks = ", ".join("?" * len(some))
+        gaps: dict[str, list[Row]] = {}
+        for gap in fetch(db, f"{_GAP} WHERE r.call_id IN ({marks}) ORDER BY g.at_frame", some):
+            gaps.setdefault(gap["recording_id"], []).append(gap)
+        for row in fetch(db, f"{_RECORDING} WHERE r.call_id IN ({marks}) ORDER BY r.part", some):
+            by_call[row["call_id"]].append(recording_json(row, gaps.get(row["id"], [])))
+    listed = []
+    for row in calls:
+        recordings = by_call[row["id"]]
+        listed.append(call_json(row) | {"recordings": recordings, "note": call_note(row, recordings)})
+    return listed
+
+
+def _period(column: str, period: Period) -> tuple[list[str], list[int | str]]:
+    where: list[str] = []
+    values: list[int | str] = []
+    if period.since_utc_ms is not None:
+        where.append(f"({column}) >= ?")
+        values.append(period.since_utc_ms)
+    if period.until_utc_ms is not None:
+        where.append(f"({column}) < ?")
+        values.append(period.until_utc_ms)
+    return where, values
+
+
+def _where(conditions: list[str]) -> str:
+    return f"WHERE {' AND '.join(conditions)}" if conditions else ""
