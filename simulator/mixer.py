@@ -29,17 +29,19 @@ class _Playing:
 
 
 class Playback:
-    """One sound on the mixer: `stop` ends it early, `wait` blocks until it has been said."""
+    """One sound on the mixer: `stop` ends it early, `wait` blocks until it has been said or stopped."""
 
     def __init__(self) -> None:
         self._done = threading.Event()
+        self.whole = False
+        """It was played to its end."""
 
     def stop(self) -> None:
         self._done.set()
 
     def wait(self, deadline_s: float) -> bool:
-        """True when the sound ended within ``deadline_s``."""
-        return self._done.wait(deadline_s)
+        """True when the sound was played to its end within ``deadline_s``."""
+        return self._done.wait(deadline_s) and self.whole
 
     @property
     def done(self) -> bool:
@@ -83,6 +85,7 @@ class Mixer:
                 if self._add(mix, playing):
                     still.append((playback, playing))
                 else:
+                    playback.whole = True
                     playback.stop()
             self._playing = still
         pcm: npt.NDArray[np.int16] = (np.clip(mix, -1, 1) * 32767).astype("<i2")

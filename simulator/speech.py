@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 
 from firmware.errors import OffhookError
@@ -130,10 +131,11 @@ def _speak(prompt: Prompt) -> Sound:
     loud = np.flatnonzero(np.abs(narrow) > 0.02 * np.max(np.abs(narrow)))
     narrow = narrow[loud[0] : loud[-1] + 1]
     narrow *= level(_SPEECH_RMS_DBFS) / np.sqrt(np.mean(narrow**2))
-    return np.clip(narrow, -0.9, 0.9).astype(np.float32)
+    said: Sound = np.clip(narrow, -0.9, 0.9).astype(np.float32)
+    return said
 
 
-def to_line(samples: np.ndarray, rate_hz: int) -> np.ndarray:
+def to_line(samples: npt.NDArray[np.float64], rate_hz: int) -> npt.NDArray[np.float64]:
     """``samples`` as a telephone line carries them: 8 kHz, 300 to 3400 Hz."""
     frames = round(len(samples) * RATE_HZ / rate_hz)
     spectrum = np.fft.rfft(samples)
@@ -141,5 +143,5 @@ def to_line(samples: np.ndarray, rate_hz: int) -> np.ndarray:
     spectrum[(frequency < _BAND_HZ[0]) | (frequency > _BAND_HZ[1])] = 0
     bins = frames // 2 + 1
     spectrum = spectrum[:bins] if len(spectrum) >= bins else np.pad(spectrum, (0, bins - len(spectrum)))
-    narrow: np.ndarray = np.fft.irfft(spectrum, frames) * (frames / len(samples))
+    narrow: npt.NDArray[np.float64] = np.fft.irfft(spectrum, frames) * (frames / len(samples))
     return narrow
