@@ -141,6 +141,22 @@ class RecordingOpened(RecorderEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingFound(RecorderEvent):
+    """A raw file of an earlier run was in the spool; the store may not know of it. `RecordingClosed` follows.
+
+    ``at`` is its first frame's moment; its ``boot_ns`` counts in the boot ``boot_id`` (None: not known).
+    """
+
+    recording: RecordingId
+    call: CallId
+    part: int
+    raw_path: str
+    rate_hz: int
+    roles: tuple[ChannelRole, ...]
+    boot_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingFailed(RecorderEvent):
     """No sound can be kept for this recording (any more); what is already in its file stays."""
 
@@ -167,7 +183,7 @@ class RecordingClosed(RecorderEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingSealed(RecorderEvent):
-    """FLAC (decoded back, equal bit for bit) and Opus are on the disk, the raw file is gone."""
+    """FLAC (decoded back, equal bit for bit) and Opus are on the disk. The raw file goes at `Recorder.confirm`."""
 
     recording: RecordingId
     flac: SealedFile
@@ -239,6 +255,14 @@ class Recorder(Protocol):
     def stop(self, order: StopRecording) -> None: ...
 
     def listen(self, order: ListenFor) -> None: ...
+
+    def recover(self) -> object:
+        """Finishes what an earlier run left in the spool, in the background; called once, before `add_line`."""
+        ...
+
+    def confirm(self, recording: RecordingId) -> None:
+        """`RecordingSealed` of ``recording`` is committed: its raw file may go."""
+        ...
 
     def close(self, deadline_s: float) -> None:
         """Closes every open recording (safe on the disk, sealed at the next start if time runs out) and stops."""

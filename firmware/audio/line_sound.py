@@ -1,0 +1,174 @@
+"""One line's sound: its capture thread, its inbox, and the file thread that listens, keeps the preroll and records."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from firmware.audio.capture import Capture
+from firmware.audio.inbox import Dropped, Finish, Item, LineInbox, SourceDown, SourceUp
+from firmware.audio.levels import levels_now, samples_of
+from firmware.audio.preroll import Preroll, end_ns
+from firmware.audio.recording import OpenRecording
+from firmware.effects import ListenFor, StartRecording, StopRecording
+from firmware.model import Instant, LineId
+from firmware.ports import AudioSource, Block, Clock, EventSink, Levels, LineListener, RecorderEvent, RecordingClosed
+from firmware.worker import Worker
+
+log = logging.getLogger("offhook.audio")
+
+QUEUE_S = 30.0
+WAKE_S = 0.2
+"""The file thread works on this much sound at a time; it is also the pace of the page's meters."""
+SYNC_S = 0.5
+
+
+class LineSound:
+    """Everything between a source and its raw files."""
+
+    def __init__(
+        self,
+        *,
+        line: LineId,
+        source: AudioSource,
+        preroll_s: float,
+        listener: LineListener | None,
+        sink: EventSink,
+        closed: Callable[[RecordingClosed], None],
+        clock: Clock,
+        spool: Path,
+        boot_id: str,
+    ) -> None:
+        """``closed`` is called on the file thread after `RecordingClosed` went to ``sink``."""
+        self.line = line
+        self._source = source
+        self._listener = listener
+        self._sink = sink
+        self._closed = closed
+        self._clock = clock
+        self._spool = spool
+        self._boot_id = boot_id
+        rate_hz = source.rate_hz
+        self.inbox = LineInbox(limit_frames=round(QUEUE_S * rate_hz), wake_frames=round(WAKE_S * rate_hz))
+        self._capture = Capture(line=line, source=source, inbox=self.inbox, sink=sink, clock=clock)
+        self._files = Worker(f"files {line}", self._run)
+        self._preroll = Preroll(preroll_s)
+        self._recording: OpenRecording | None = None
+        self._ended_ns = 0
+        self._heard_until_ns = 0
+        self._device_lost = False
+        self._meter_blocks: list[Block] = []
+        self._meter_frames = 0
+        self._synced_ns = 0
+
+    def start(self) -> None:
+        self._files.start()
+        self._capture.start()
+
+    def request_stop(self) -> None:
+        """Closes what is open and ends both threads; returns at once."""
+        self._capture.request_stop()
+        self.inbox.put(Finish(self._clock.now()))
+
+    def join(self, deadline_s: float) -> None:
+        """Raises `WorkerStuckError` when a thread hangs in a device or on the disk."""
+        self._files.join(deadline_s)
+        self._capture.join(deadline_s)
+
+    def _run(self, _stop: threading.Event) -> None:
+        while True:
+            items = self.inbox.take(2 * WAKE_S)
+            for item in items:
+                if isinstance(item, Finish):
+                    self._finish_recording(item.at)
+                    return
+                self._handle(item)
+            self._after_batch()
+
+    def _handle(self, item: Item) -> None:
+        match item:
+            case Block():
+                self._hear(item)
+            case StartRecording():
+                self._start_recording(item)
+            case StopRecording():
+                self._stop_recording(item)
+            case ListenFor() if self._listener is not None:
+                self._listener.order(item)
+            case Dropped():
+                log.error("queue of %s was full: %d frames dropped", self.line, item.frames)
+                if self._recording is not None:
+                    self._recording.queue_overflowed(item.frames, self._source.rate_hz)
+            case SourceDown():
+                self._device_lost = True
+                if self._recording is not None:
+                    self._recording.sound_lost(item.reason)
+            case SourceUp():
+                self._device_lost = False
+
+    def _hear(self, block: Block) -> None:
+        rate_hz = self._source.rate_hz
+        self._heard_until_ns = end_ns(block, rate_hz)
+        self._preroll.push(block)
+        if self._recording is not None:
+            self._recording.take(block, rate_hz, self._source.roles)
+        if self._listener is not None:
+            for event in self._listener.hear(block):
+                self._sink(event)
+        self._meter_blocks.append(block)
+        self._meter_frames += block.frames
+        if self._meter_frames >= round(WAKE_S * rate_hz):
+            self._tell_levels()
+
+    def _tell_levels(self) -> None:
+        samples = samples_of(b"".join(block.pcm for block in self._meter_blocks), len(self._source.roles))
+        at = self._meter_blocks[-1].at
+        self._meter_blocks.clear()
+        self._meter_frames = 0
+        rms, peak = levels_now(samples)
+        self._sink(Levels(line=self.line, at=at, rms_dbfs=rms, peak_dbfs=peak))
+
+    def _start_recording(self, order: StartRecording) -> None:
+        if self._recording is not None:
+            log.error("start of %s while %s is open on %s", order.recording, self._recording.id, self.line)
+            self._recording.stop(order.at, order.at)
+            self._finish_recording(order.at)
+        self._recording = OpenRecording(
+            order, not_before_ns=self._ended_ns, tell=self._tell, folder=self._spool, boot_id=self._boot_id
+        )
+        for block in self._preroll.since(self._recording.from_ns, self._source.rate_hz):
+            self._recording.take(block, self._source.rate_hz, self._source.roles)
+
+    def _stop_recording(self, order: StopRecording) -> None:
+        if self._recording is not None and self._recording.id == order.recording:
+            self._recording.stop(order.at, self._clock.now())
+        else:
+            log.warning("stop of %s ignored: it is not being recorded", order.recording)
+
+    def _after_batch(self) -> None:
+        now = self._clock.now()
+        self._capture.check_stuck()
+        recording = self._recording
+        if recording is None:
+            return
+        if recording.over(now, self._heard_until_ns):
+            self._finish_recording(now)
+            return
+        recording.watch_silence(now, device_lost=self._device_lost)
+        if now.boot_ns - self._synced_ns >= SYNC_S * 1e9 - 20_000_000:
+            recording.sync()
+            self._synced_ns = now.boot_ns
+
+    def _finish_recording(self, at: Instant) -> None:
+        recording, self._recording = self._recording, None
+        if recording is None:
+            return
+        recording.finish(at)
+        self._ended_ns = recording.until_ns if recording.until_ns is not None else at.boot_ns
+
+    def _tell(self, event: RecorderEvent) -> None:
+        self._sink(event)
+        if isinstance(event, RecordingClosed):
+            self._closed(event)

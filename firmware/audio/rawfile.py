@@ -1,0 +1,201 @@
+"""A recording while it is being made: an append-only file of raw sound and its sidecar, safe against a power cut.
+
+A full card is no error here: the sound waits (`WAITING_S`), then the oldest of it is dropped and told as a gap.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from pathlib import Path
+
+from firmware.audio.chain import Chain, Chunk, Close, Entry, Header, line_of
+from firmware.audio.durable import fsync_folder
+from firmware.audio.levels import Meter
+from firmware.audio.peaks import peaks_document
+from firmware.ports import ChannelLevels, Gap, GapCause
+
+log = logging.getLogger("offhook.audio")
+
+WAITING_S = 10.0
+"""Sound kept in memory while the card does not take it."""
+SIDECAR_SYNC_CHUNKS = 5
+"""The sidecar's hashes can be made again from the sound, so they are forced to the card less often than the sound."""
+
+_MODE = 0o640
+
+
+class RawFile:
+    """One open recording on the disk. Belongs to one thread."""
+
+    def __init__(self, folder: Path, header: Header) -> None:
+        """Makes both files and their folder entries durable. Raises `OSError` when the disk does not allow it."""
+        self.path = folder / f"{header.recording}.raw"
+        self.sidecar_path = self.path.with_suffix(".jsonl")
+        self.header = header
+        self.gaps: list[Gap] = []
+        self.refused: OSError | None = None
+        """Why the disk takes nothing at the moment."""
+        self.meter = Meter(rate_hz=header.rate_hz, channels=len(header.roles))
+        self._chain = Chain(header)
+        self._frame_bytes = header.frame_bytes
+        self._written = 0
+        self._waiting = bytearray()
+        self._waiting_limit = round(WAITING_S * header.rate_hz) * self._frame_bytes
+        self._dropped = 0
+        self._dirty = False
+        self._lines = bytearray()
+        self._unsynced_chunks = 0
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        self._fd = os.open(self.path, flags, _MODE)
+        self._sidecar_fd = -1
+        try:
+            self._sidecar_fd = os.open(self.sidecar_path, flags, _MODE)
+            os.write(self._sidecar_fd, line_of(header))
+            os.fsync(self._fd)
+            os.fsync(self._sidecar_fd)
+            fsync_folder(folder)
+        except OSError:
+            self.discard()
+            raise
+
+    @property
+    def frames(self) -> int:
+        """Frames accepted so far, on the disk or still waiting for it."""
+        return (self._written + len(self._waiting)) // self._frame_bytes
+
+    def append(self, pcm: bytes | memoryview) -> None:
+        """Takes whole frames. Never raises for the disk: see `refused`."""
+        self._waiting += pcm
+        self._write_out()
+
+    def note_gap(self, missing_ms: int | None, cause: GapCause) -> None:
+        """Sound is missing at the place that is appended next."""
+        gap = Gap(self.frames, missing_ms, cause)
+        self.gaps.append(gap)
+        self._note(gap)
+
+    def sync(self) -> None:
+        """Forces what was appended to the disk."""
+        if self._waiting or self._lines:
+            self._write_out()
+        if not self._dirty:
+            return
+        try:
+            os.fdatasync(self._fd)
+            self._dirty = False
+            if self._unsynced_chunks >= SIDECAR_SYNC_CHUNKS:
+                os.fdatasync(self._sidecar_fd)
+                self._unsynced_chunks = 0
+        except OSError as error:
+            self._refuse(error)
+
+    def close(self) -> tuple[ChannelLevels, ...]:
+        """Completes both files. What the disk still refuses is dropped and told as a gap."""
+        self._write_out()
+        if self._waiting:
+            whole = len(self._waiting) - self._lead_bytes()
+            self._dropped += whole // self._frame_bytes
+            self._waiting.clear()
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._written - self._written % self._frame_bytes)
+            self._written -= self._written % self._frame_bytes
+        self._tell_dropped()
+        for chunk in self._chain.finish():
+            self._note(chunk)
+        self._note(Close(self._written // self._frame_bytes, self._chain.link))
+        levels = self.meter.finish()
+        try:
+            os.fsync(self._fd)
+            os.fsync(self._sidecar_fd)
+            self.path.with_suffix(".peaks.json").write_bytes(peaks_document(self.meter.points, self.meter.points_per_s))
+        except OSError as error:
+            # The start-up recovery makes all of this again from the sound.
+            log.warning("cannot complete %s: %s", self.path.name, error)
+        self._release()
+        return levels
+
+    def discard(self) -> None:
+        """Removes the files: nothing was recorded into them."""
+        self._release()
+        for path in (self.path, self.sidecar_path):
+            path.unlink(missing_ok=True)
+
+    @property
+    def chain_head(self) -> str:
+        return self._chain.link
+
+    def _release(self) -> None:
+        for fd in (self._fd, self._sidecar_fd):
+            if fd >= 0:
+                os.close(fd)
+        self._fd = self._sidecar_fd = -1
+
+    def _lead_bytes(self) -> int:
+        """Bytes at the head of the waiting sound that complete a frame which is half on the disk."""
+        return -self._written % self._frame_bytes
+
+    def _write_out(self) -> None:
+        try:
+            while self._waiting:
+                done = os.write(self._fd, self._waiting)
+                if self._dropped:
+                    self._tell_dropped()
+                self._account(bytes(self._waiting[:done]))
+                del self._waiting[:done]
+            self._write_lines()
+            self.refused = None
+        except OSError as error:
+            self._refuse(error)
+
+    def _account(self, pcm: bytes) -> None:
+        self._written += len(pcm)
+        self._dirty = True
+        self.meter.feed(pcm)
+        for chunk in self._chain.feed(pcm):
+            self._note(chunk)
+
+    def _refuse(self, error: OSError) -> None:
+        if self.refused is None:
+            log.error("disk refuses sound of %s: %s", self.path.name, error)
+        self.refused = error
+        lead = self._lead_bytes()
+        over = len(self._waiting) - lead - self._waiting_limit
+        if over > 0:
+            over += -over % self._frame_bytes
+            del self._waiting[lead : lead + over]
+            self._dropped += over // self._frame_bytes
+
+    def _tell_dropped(self) -> None:
+        """Notes the dropped sound where it is missing: after the frames that are on the disk."""
+        if not self._dropped:
+            return
+        at_frame = -(-self._written // self._frame_bytes)
+        gap = Gap(at_frame, self._dropped * 1000 // self.header.rate_hz, GapCause.DISK_FULL)
+        self.gaps = [
+            earlier if earlier.at_frame <= at_frame else _moved(earlier, at_frame, self._dropped)
+            for earlier in self.gaps
+        ]
+        self.gaps.append(gap)
+        self._dropped = 0
+        self._note(gap)
+
+    def _note(self, entry: Entry) -> None:
+        self._lines += line_of(entry)
+        if isinstance(entry, Chunk):
+            self._unsynced_chunks += 1
+        else:
+            self._unsynced_chunks = SIDECAR_SYNC_CHUNKS
+        with contextlib.suppress(OSError):  # tried again with the next sound; the hashes can be made again
+            self._write_lines()
+
+    def _write_lines(self) -> None:
+        while self._lines:
+            done = os.write(self._sidecar_fd, self._lines)
+            del self._lines[:done]
+
+
+def _moved(gap: Gap, at_frame: int, dropped: int) -> Gap:
+    """A gap inside sound of which the first ``dropped`` frames after ``at_frame`` never reached the disk."""
+    return Gap(max(at_frame, gap.at_frame - dropped), gap.missing_ms, gap.cause)

@@ -1,0 +1,117 @@
+"""Turns closed raw recordings into FLAC and Opus, one at a time and behind everything else the box does."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from firmware.audio.chain import Header, read_sidecar
+from firmware.audio.durable import fsync_folder
+from firmware.audio.encode import EncodeError, encode
+from firmware.model import RecordingId
+from firmware.ports import Clock, EventSink, RecordingSealed, SealFailed
+from firmware.worker import Worker
+
+log = logging.getLogger("offhook.audio")
+
+RETRY_S = 60.0
+_NICENESS = 15
+
+Job = Callable[[], None]
+
+
+class Sealer:
+    """One worker, one queue. Raw files go only when `confirm` says that the result is in the database."""
+
+    def __init__(self, *, data_dir: Path, sink: EventSink, clock: Clock) -> None:
+        self._data_dir = data_dir
+        self._sink = sink
+        self._clock = clock
+        self._jobs: deque[Job] = deque()
+        self._retry: list[Path] = []
+        self._ready = threading.Condition()
+        self._worker = Worker("seal", self._run)
+
+    def start(self) -> None:
+        self._worker.start()
+
+    def request_stop(self) -> None:
+        self._worker.request_stop()
+        with self._ready:
+            self._ready.notify()
+
+    def join(self, deadline_s: float) -> None:
+        self._worker.join(deadline_s)
+
+    @property
+    def idle(self) -> bool:
+        with self._ready:
+            return not self._jobs
+
+    def submit(self, job: Job) -> None:
+        """Runs ``job`` on the sealing thread, after what is queued already."""
+        with self._ready:
+            self._jobs.append(job)
+            self._ready.notify()
+
+    def seal_later(self, raw: Path) -> None:
+        """Queues a closed raw file (its sidecar complete) for sealing."""
+        self.submit(lambda: self.seal(raw))
+
+    def confirm(self, recording: RecordingId) -> None:
+        """The database knows of the sealed files: the raw file may go. Returns at once."""
+        self.submit(lambda: remove_raw(self._data_dir / "spool" / f"{recording}.raw"))
+
+    def seal(self, raw: Path) -> None:
+        """Seals now, on the calling thread; the result comes as an event."""
+        if not raw.exists():
+            return
+        header: Header | None = None
+        try:
+            header = read_sidecar(raw.with_suffix(".jsonl").read_bytes()).header
+            sealed = encode(raw, header, self._data_dir)
+        except (EncodeError, OSError, ValueError) as error:
+            log.error("sealing %s failed: %s", raw.name, error)
+            self._retry.append(raw)
+            if header is not None:
+                self._sink(
+                    SealFailed(line=header.line, at=self._clock.now(), recording=header.recording, reason=str(error))
+                )
+            return
+        self._sink(
+            RecordingSealed(
+                line=header.line,
+                at=self._clock.now(),
+                recording=header.recording,
+                flac=sealed.flac,
+                opus=sealed.opus,
+                peaks=sealed.peaks,
+            )
+        )
+
+    def _run(self, stop: threading.Event) -> None:
+        with contextlib.suppress(OSError):  # only this thread steps back, not the process
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        while not stop.is_set():
+            with self._ready:
+                if not self._jobs and not stop.is_set():
+                    self._ready.wait(RETRY_S)
+                job = self._jobs.popleft() if self._jobs else None
+            if job is not None:
+                job()
+            else:
+                retry, self._retry = self._retry, []
+                for raw in retry:
+                    self.seal_later(raw)
+
+
+def remove_raw(raw: Path) -> None:
+    """Removes a raw file first and its companions after, so that sound is never left without its sidecar."""
+    for path in (raw, raw.with_suffix(".peaks.json"), raw.with_suffix(".jsonl")):
+        path.unlink(missing_ok=True)
+    fsync_folder(raw.parent)

@@ -1,0 +1,95 @@
+"""Turns 'these frames came just now' into the moment of the first one, and notices a device whose rate is a lie."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from firmware.model import Instant
+
+DRIFT_PPM = 500
+"""How far a sound card's crystal may be off; cheap ones are within 200 ppm."""
+_SETTLE_BLOCKS = 20
+_JUMP_NS = 250_000_000
+
+
+class Stamper:
+    """Stamps blocks of a free-running device.
+
+    Frames arrive late by whatever kept the reader from reading, never early: the earliest arrival is the true one, so
+    stamps follow on from block to block and only move towards a later arrival as fast as a crystal can drift.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._next_ns: int | None = None
+        self._late: deque[int] = deque(maxlen=_SETTLE_BLOCKS)
+
+    def restart(self) -> int | None:
+        """The device started again: the next block stands where it arrives. Returns where the last one ended."""
+        expected, self._next_ns = self._next_ns, None
+        self._late.clear()
+        return expected
+
+    def stamp(self, frames: int, arrived: Instant) -> tuple[Instant, int]:
+        """Moment of the first of ``frames`` frames that were complete at ``arrived``, and frames lost unnoticed."""
+        span_ns = frames * 1_000_000_000 // self._rate_hz
+        measured_ns = arrived.boot_ns - span_ns
+        lost = 0
+        if self._next_ns is None:
+            at_ns = measured_ns
+        else:
+            late_ns = measured_ns - self._next_ns
+            self._late.append(late_ns)
+            at_ns = self._next_ns + min(late_ns, span_ns * DRIFT_PPM // 1_000_000)
+            if len(self._late) == _SETTLE_BLOCKS and min(self._late) > _JUMP_NS:
+                lost = round(min(self._late) * self._rate_hz / 1e9)
+                at_ns = self._next_ns + min(self._late)
+                self._late.clear()
+        self._next_ns = at_ns + span_ns
+        return Instant(at_ns, arrived.utc_ns - (arrived.boot_ns - at_ns)), lost
+
+
+class RateGuard:
+    """Compares the frames a device delivers with the clock.
+
+    A reader that was kept waiting sees too few frames for a moment and catches up at once, so a verdict needs the
+    rate to be wrong for `PERSIST_S` without a break.
+    """
+
+    TOLERANCE = 0.05
+    WINDOW_S = 6.0
+    GROSS_TOLERANCE = 0.4
+    GROSS_WINDOW_S = 1.5
+    PERSIST_S = 1.5
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._since_ns: int | None = None
+        self._frames = 0
+        self._wrong_since_ns: int | None = None
+
+    def restart(self) -> None:
+        self._since_ns = self._wrong_since_ns = None
+
+    def wrong_rate_hz(self, frames: int, arrived: Instant) -> int | None:
+        """The rate the device really has when it is not the one it claims, else None."""
+        now_ns = arrived.boot_ns
+        if self._since_ns is None:
+            self._since_ns = now_ns
+            self._frames = 0
+            return None
+        self._frames += frames
+        span_s = (now_ns - self._since_ns) / 1e9
+        if span_s < self.GROSS_WINDOW_S:
+            return None
+        rate_hz = self._frames / span_s
+        off = abs(rate_hz / self._rate_hz - 1)
+        if off <= (self.TOLERANCE if span_s >= self.WINDOW_S else self.GROSS_TOLERANCE):
+            self._wrong_since_ns = None
+            if span_s >= self.WINDOW_S:
+                self._since_ns = now_ns
+                self._frames = 0
+            return None
+        if self._wrong_since_ns is None:
+            self._wrong_since_ns = now_ns
+        return round(rate_hz) if now_ns - self._wrong_since_ns >= self.PERSIST_S * 1e9 else None
