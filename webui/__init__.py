@@ -1,1 +1,1 @@
-"""The local web page."""
+"""The page: live lines, the call list and its player, behind a login."""

@@ -1,0 +1,92 @@
+"""Puts the page together: `create_app` is the only way to make it, and starts nothing."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from flask import Flask, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from webui import i18n, security, words
+from webui.box_zone import BoxZone
+from webui.feed.hub import Hub
+from webui.feed.subscription import Subscription
+from webui.media import MediaFiles
+from webui.pages import auth, calls, live, media
+from webui.services import Services
+from webui.translate import _
+from webui.users.store import UserStore
+from webui.users.throttle import Throttle
+
+log = logging.getLogger("offhook.web")
+
+FORM_BYTES_AT_MOST = 64 * 1024
+
+
+def create_app(
+    data_dir: Path,
+    run_dir: Path,
+    *,
+    cache_dir: Path | None = None,
+    behind_proxy: bool = False,
+    trusted_hosts: list[str] | None = None,
+) -> Flask:
+    """The page over the box's data and run folders.
+
+    ``behind_proxy``: nginx ends TLS before it and tells the caller's address; cookies are then for https alone.
+    ``trusted_hosts``: the names it answers to (against DNS rebinding); ``None`` is any.
+    Raises `firmware.errors.StoreError` when web.db cannot be used.
+    """
+    app = Flask(__name__)
+    users = UserStore(data_dir / "web.db")
+    hub = Hub()
+    app.extensions["offhook"] = Services(
+        data_dir=data_dir,
+        run_dir=run_dir,
+        users=users,
+        hub=hub,
+        subscription=Subscription(run_dir, hub),
+        media=MediaFiles(data_dir=data_dir, cache_dir=cache_dir or data_dir / "web-cache"),
+        zone=BoxZone(data_dir),
+        by_address=Throttle(free_failures=5, first_wait_s=15.0, longest_wait_s=900.0),
+        by_name=Throttle(free_failures=10, first_wait_s=5.0, longest_wait_s=60.0),
+    )
+    app.config.update(
+        SECRET_KEY=users.cookie_key(),
+        SESSION_COOKIE_NAME="__Host-offhook" if behind_proxy else "offhook",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Strict",
+        SESSION_COOKIE_SECURE=behind_proxy,
+        MAX_CONTENT_LENGTH=FORM_BYTES_AT_MOST,
+        MAX_FORM_MEMORY_SIZE=FORM_BYTES_AT_MOST,
+        TRUSTED_HOSTS=trusted_hosts,
+    )
+    if behind_proxy:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
+    i18n.install(app)
+    security.install(app, https=behind_proxy)
+    for page in (auth, live, calls, media):
+        app.register_blueprint(page.blueprint)
+    app.context_processor(lambda: {"words": words})
+    app.register_error_handler(HTTPException, _error_page)
+    return app
+
+
+def _error_page(error: HTTPException) -> ResponseReturnValue:
+    """One page for all refusals; scripts get the sentence alone."""
+    status = error.code or 500
+    known = {
+        400: _("The box did not understand this request."),
+        401: _("Log in first."),
+        404: _("There is nothing at this address."),
+        413: _("This is too big."),
+        500: _("Something went wrong inside the page. The box's log says what; recording goes on."),
+    }
+    told = status in (400, 403, 409, 503) and error.description and error.description != type(error).description
+    sentence = error.description if told else known.get(status, error.name)
+    if not request.accept_mimetypes.accept_html or request.headers.get("Sec-Fetch-Dest", "document") != "document":
+        return str(sentence), status, {"Content-Type": "text/plain; charset=utf-8"}
+    return render_template("error.html", status=status, sentence=sentence), status

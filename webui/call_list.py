@@ -1,0 +1,219 @@
+"""What the Calls page shows, read from the database without ever writing to it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from firmware.errors import StoreError
+from firmware.store.database import open_reader
+
+PAGE_SIZE = 50
+
+_CALL_COLUMNS = (
+    "call.id, call.line, coalesce(line.label, call.line) AS line_label, coalesce(line.kind, '') AS line_kind, "
+    "direction, status, number, name, presentation, started_utc_ms, answered_utc_ms, ended_utc_ms, outcome, end_reason, "
+    "flags"
+)
+_RECORDING_COLUMNS = (
+    "id, call_id, part, status, started_utc_ms, duration_ms, roles, cut_short, one_way, silent, "
+    "flac_path, opus_path, error"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRow:
+    """One part of a call's sound; paths are relative to the data folder."""
+
+    id: str
+    call_id: str
+    part: int
+    status: str
+    started_utc_ms: int
+    duration_ms: int | None
+    roles: tuple[str, ...]
+    cut_short: bool
+    one_way: bool
+    silent: bool
+    flac_path: str | None
+    opus_path: str | None
+    error: str | None
+    gap_count: int = 0
+    gap_ms: int = 0
+
+    @property
+    def playable(self) -> bool:
+        return self.status == "sealed" and (self.opus_path is not None or self.flac_path is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """One call as the list shows it."""
+
+    id: str
+    line: str
+    line_label: str
+    line_kind: str
+    direction: str
+    status: str
+    number: str | None
+    name: str | None
+    presentation: str
+    started_utc_ms: int
+    answered_utc_ms: int | None
+    ended_utc_ms: int | None
+    outcome: str | None
+    end_reason: str | None
+    flags: frozenset[str]
+    recordings: tuple[RecordingRow, ...] = field(default=())
+
+    @property
+    def duration_ms(self) -> int | None:
+        """Time of talking, or of the whole call when nobody saw the answer; ``None`` until it ends or without talk."""
+        if self.ended_utc_ms is None or self.outcome not in ("answered", "unsupervised"):
+            return None
+        return max(0, self.ended_utc_ms - (self.answered_utc_ms or self.started_utc_ms))
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place between two calls of the list: newest first, ids decide between calls of one millisecond."""
+
+    started_utc_ms: int
+    call_id: str
+
+    @classmethod
+    def parse(cls, text: str | None) -> Cursor | None:
+        """``<ms>.<call id>`` as an address carries it; ``None`` for anything else."""
+        ms, dot, call_id = (text or "").partition(".")
+        if not dot or not ms.isascii() or not ms.isdigit() or len(ms) > 15 or len(call_id) > 128:
+            return None
+        return cls(int(ms), call_id)
+
+    def __str__(self) -> str:
+        return f"{self.started_utc_ms}.{self.call_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class CallPage:
+    calls: tuple[CallRow, ...]
+    newer: Cursor | None
+    """Asks for the page before this one; ``None`` on the first."""
+    older: Cursor | None
+
+
+class CallReader:
+    """Read-only view of the recorder's database; one per request."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def page(self, *, before: Cursor | None = None, after: Cursor | None = None) -> CallPage:
+        """Calls older than ``before``, or newer than ``after``, or the newest."""
+        upwards = after is not None and before is None
+        where, order, cursor = ("", "DESC", None)
+        if before is not None:
+            where, cursor = "WHERE (started_utc_ms, call.id) < (?, ?)", before
+        elif after is not None:
+            where, order, cursor = "WHERE (started_utc_ms, call.id) > (?, ?)", "ASC", after
+        found = self._calls(
+            f"{where} ORDER BY started_utc_ms {order}, call.id {order} LIMIT {PAGE_SIZE + 1}",
+            () if cursor is None else (cursor.started_utc_ms, cursor.call_id),
+        )
+        more, calls = len(found) > PAGE_SIZE, found[:PAGE_SIZE]
+        if upwards:
+            calls.reverse()
+        if not calls:
+            return CallPage((), None, None)
+        first, last = calls[0], calls[-1]
+        has_newer = more if upwards else before is not None
+        has_older = True if upwards else more
+        return CallPage(
+            tuple(calls),
+            newer=Cursor(first.started_utc_ms, first.id) if has_newer else None,
+            older=Cursor(last.started_utc_ms, last.id) if has_older else None,
+        )
+
+    def call(self, call_id: str) -> CallRow | None:
+        found = self._calls("WHERE call.id = ?", (call_id,))
+        return found[0] if found else None
+
+    def recording(self, recording_id: str) -> RecordingRow | None:
+        rows = self._connection.execute(
+            f"SELECT {_RECORDING_COLUMNS} FROM recording WHERE id = ?",  # noqa: S608  constant columns
+            (recording_id,),
+        ).fetchall()
+        return _recording(rows[0], {}) if rows else None
+
+    def kept_recordings(self) -> set[str]:
+        """Ids of the recordings whose sound is there."""
+        return {str(row[0]) for row in self._connection.execute("SELECT id FROM recording WHERE status = 'sealed'")}
+
+    def time_zone(self) -> str | None:
+        """The zone that the settings in force name."""
+        row = self._connection.execute("SELECT document FROM setting ORDER BY version DESC LIMIT 1").fetchone()
+        if row is None:
+            return None
+        box = tomllib.loads(row[0]).get("box", {})
+        zone = box.get("time_zone")
+        return zone if isinstance(zone, str) else None
+
+    def _calls(self, tail: str, arguments: Sequence[object]) -> list[CallRow]:
+        rows = self._connection.execute(
+            f"SELECT {_CALL_COLUMNS} FROM call LEFT JOIN line ON line.id = call.line {tail}",  # noqa: S608  no input in it
+            arguments,
+        ).fetchall()
+        recordings = self._recordings([row["id"] for row in rows])
+        return [_call(row, recordings.get(row["id"], ())) for row in rows]
+
+    def _recordings(self, call_ids: Sequence[str]) -> dict[str, list[RecordingRow]]:
+        marks = ",".join("?" * len(call_ids))
+        rows = self._connection.execute(
+            f"SELECT {_RECORDING_COLUMNS} FROM recording WHERE call_id IN ({marks}) ORDER BY call_id, part",  # noqa: S608
+            call_ids,
+        ).fetchall()
+        gap_rows = self._connection.execute(
+            "SELECT recording_id, count(*), coalesce(sum(missing_ms), 0) FROM gap JOIN recording ON "  # noqa: S608
+            f"recording.id = gap.recording_id WHERE call_id IN ({marks}) GROUP BY recording_id",
+            call_ids,
+        ).fetchall()
+        gaps = {row[0]: (int(row[1]), int(row[2])) for row in gap_rows}
+        by_call: dict[str, list[RecordingRow]] = defaultdict(list)
+        for row in rows:
+            by_call[row["call_id"]].append(_recording(row, gaps))
+        return by_call
+
+
+@contextmanager
+def open_calls(data_dir: Path) -> Iterator[CallReader]:
+    """A reader for the length of one request. Raises `StoreError` when there is no usable database."""
+    database = open_reader(data_dir / "offhook.db")
+    try:
+        database.conn.row_factory = sqlite3.Row
+        yield CallReader(database.conn)
+    except sqlite3.Error as error:
+        raise StoreError(f"the calls cannot be read ({error}); run `offhook doctor`") from error
+    finally:
+        database.conn.close()
+
+
+def _call(row: sqlite3.Row, recordings: Sequence[RecordingRow]) -> CallRow:
+    values: dict[str, Any] = dict(row)
+    values["flags"] = frozenset(json.loads(values["flags"]))
+    return CallRow(**values, recordings=tuple(recordings))
+
+
+def _recording(row: sqlite3.Row, gaps: dict[str, tuple[int, int]]) -> RecordingRow:
+    values: dict[str, Any] = dict(row)
+    values["roles"] = tuple(json.loads(values["roles"]))
+    for flag in ("cut_short", "one_way", "silent"):
+        values[flag] = bool(values[flag])
+    count, missing_ms = gaps.get(values["id"], (0, 0))
+    return RecordingRow(**values, gap_count=count, gap_ms=missing_ms)

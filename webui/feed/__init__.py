@@ -1,0 +1,1 @@
+"""From one subscription to the recorder to all open pages."""

@@ -1,0 +1,1 @@
+"""The page's blueprints, one module per group of pages."""

@@ -1,0 +1,282 @@
+// The lines as cards, the banners over them and the list of alarms. Text from outside enters through textContent alone.
+import { stream } from "./stream.js";
+import { age, clock, fill, icon, language, words } from "./words.js";
+
+const FLOOR_DBFS = -60;
+const HOT_DBFS = -3;
+const GRACE_MS = 2500; // a recording opens a moment after the call: no red banner for that
+
+class LiveBoard extends HTMLElement {
+  #lines = new Map();
+  #cards = new Map();
+  #alarms = new Map();
+  #link = { link: "wait" };
+  #heardAt = null; // on this machine's own clock, in ms
+  #clockAhead = 0; // the box's clock minus this machine's, in ms
+  #bannerText = null;
+
+  connectedCallback() {
+    this.template = this.querySelector("template[data-card]");
+    const on = (kind, act) => stream.addEventListener(kind, (event) => act(event.detail));
+    on("state", (state) => this.#takeState(state));
+    on("line", (message) => {
+      this.#clockAhead = message.now_utc_ms - Date.now();
+      this.#heard();
+      this.#lines.set(message.line.id, message.line);
+      this.#drawLine(message.line);
+      this.#drawSummary();
+    });
+    on("levels", (message) => {
+      this.#heard();
+      for (const [id, level] of Object.entries(message.levels)) this.#drawLevels(id, level);
+    });
+    on("alarm", ({ alarm }) => {
+      if (alarm.resolved_utc_ms) this.#alarms.delete(alarm.id);
+      else this.#alarms.set(alarm.id, alarm);
+      this.#drawAlarms();
+    });
+    on("call", ({ call }) => this.#count(call));
+    on("link", (link) => this.#takeLink(link));
+    on("lost", () => this.#takeLink({ link: "lost" }));
+    this.ticking = setInterval(() => this.#tick(), 500);
+  }
+
+  disconnectedCallback() {
+    clearInterval(this.ticking);
+  }
+
+  #takeState(state) {
+    this.#clockAhead = state.now_utc_ms - Date.now();
+    this.#lines = new Map(state.lines.map((line) => [line.id, line]));
+    this.#alarms = new Map(state.alarms.map((alarm) => [alarm.id, alarm]));
+    for (const [id, card] of this.#cards) {
+      if (!this.#lines.has(id)) {
+        card.remove();
+        this.#cards.delete(id);
+      }
+    }
+    for (const line of state.lines) this.#drawLine(line);
+    for (const [key, value] of Object.entries(state.today)) {
+      const place = this.querySelector(`[data-today="${CSS.escape(key)}"]`);
+      if (place) place.textContent = value;
+    }
+    this.#takeLink(state);
+    this.#drawAlarms();
+    this.#drawSummary();
+  }
+
+  #takeLink(link) {
+    this.#link = link;
+    if (link.age_s !== undefined) this.#heardAt = link.age_s === null ? null : performance.now() - link.age_s * 1000;
+    this.#drawBanners();
+  }
+
+  #heard() {
+    this.#heardAt = performance.now();
+  }
+
+  #count(call) {
+    // The next full state corrects this; until then the strip must not lag behind the cards.
+    if (call.status !== "ended" || call.outcome === "abandoned") return;
+    const add = (key) => {
+      const place = this.querySelector(`[data-today="${key}"]`);
+      place.textContent = Number(place.textContent) + 1 || place.textContent;
+    };
+    add("calls");
+    if (call.outcome === "missed") add("missed");
+  }
+
+  #drawLine(line) {
+    let card = this.#cards.get(line.id);
+    if (!card) {
+      card = this.template.content.firstElementChild.cloneNode(true);
+      card.dataset.line = line.id;
+      this.#cards.set(line.id, card);
+      this.querySelector("[data-cards]").append(card);
+    }
+    const part = (name) => card.querySelector(`[data-${name}]`);
+    const phase = line.present ? line.phase : "absent";
+    const inCall = phase === "talking" || phase === "suspended";
+    card.dataset.phase = phase;
+    part("kind").setAttribute("href", icon(line.kind === "sim" ? "sim" : "line"));
+    part("label").textContent = line.label;
+    part("symbol").setAttribute("href", icon(phase === "idle" ? "free" : phase));
+    part("badge").querySelector("[data-phase]").textContent = words.phases[phase] ?? phase;
+
+    const call = line.call;
+    part("call").hidden = !call;
+    if (call) {
+      const nobody = words.noNumber[call.presentation] ?? words.noNumber.unknown;
+      part("party").textContent = call.name || call.number || nobody;
+      part("number").textContent = call.name && call.number ? call.number : "";
+      part("direction").setAttribute("href", icon(call.direction));
+      part("direction-word").textContent = words.directions[call.direction] ?? "";
+    }
+    if (!inCall) part("meters").replaceChildren();
+
+    const troubles = [line.fault];
+    if (inCall && line.sound === "silent") troubles.push(words.silent);
+    if (line.sound === "lost") troubles.push(words.lost);
+    const fault = troubles.filter(Boolean).join(" · ");
+    part("fault").hidden = !fault;
+    part("fault").textContent = fault;
+
+    const unsafe = phase === "talking" && !line.recording;
+    if (!unsafe) delete card.dataset.unsafeSince;
+    else card.dataset.unsafeSince ??= performance.now();
+    part("recording").hidden = !(line.recording || unsafe);
+    part("recording").classList.toggle("bad", unsafe);
+    part("recording-symbol").setAttribute("href", icon(unsafe ? "warning" : "recording"));
+    part("recording-word").textContent = unsafe ? words.notRecording : words.recording;
+    this.#drawTimer(line, card);
+  }
+
+  #drawTimer(line, card) {
+    const call = line.call;
+    const since = call && (call.answered_utc_ms ?? call.started_utc_ms);
+    card.querySelector("[data-timer]").textContent =
+      since ? clock((Date.now() + this.#clockAhead - since) / 1000) : "";
+  }
+
+  #drawLevels(id, level) {
+    const card = this.#cards.get(id);
+    const line = this.#lines.get(id);
+    if (!card || !line || !(line.phase === "talking" || line.recording)) return;
+    const box = card.querySelector("[data-meters]");
+    const roles = level.rms_dbfs.length > 1 ? ["remote", "local"] : ["mixed"];
+    while (box.children.length < level.rms_dbfs.length) {
+      const row = document.createElement("div");
+      row.className = "meter-row";
+      const name = document.createElement("span");
+      name.textContent = words.channels[roles[box.children.length]] ?? "";
+      const bar = document.createElement("div");
+      bar.className = "level";
+      bar.setAttribute("aria-hidden", "true"); // five times a second is no news for a screen reader
+      bar.append(document.createElement("i"));
+      row.append(name, bar);
+      box.append(row);
+    }
+    level.rms_dbfs.forEach((dbfs, channel) => {
+      const bar = box.children[channel].querySelector(".level");
+      const share = dbfs === null ? 0 : Math.min(1, Math.max(0, 1 - dbfs / FLOOR_DBFS));
+      bar.firstElementChild.style.transform = `scaleX(${share.toFixed(3)})`;
+      bar.classList.toggle("hot", (level.peak_dbfs?.[channel] ?? FLOOR_DBFS) > HOT_DBFS);
+    });
+  }
+
+  #drawSummary() {
+    const lines = [...this.#lines.values()];
+    this.querySelector("[data-busy]").textContent = lines.filter((line) => line.call).length;
+    this.querySelector("[data-empty]").hidden = lines.length > 0 || this.#link.link !== "up";
+  }
+
+  #drawBanners() {
+    const banners = [];
+    const link = this.#link.link;
+    if (link === "down" || link === "stalled" || link === "lost") {
+      const what = { down: words.recorderDown, stalled: words.recorderStalled, lost: words.streamLost }[link];
+      banners.push(["note-bad", what, ""]);
+    }
+    for (const [id, card] of this.#cards) {
+      const since = card.dataset.unsafeSince;
+      const unsafe = since !== undefined && performance.now() - since > GRACE_MS;
+      card.classList.toggle("unsafe", unsafe);
+      if (unsafe) banners.push(["note-bad", fill(words.notRecordingOn, { line: this.#lines.get(id).label }), words.notRecordingTodo]);
+    }
+    const stale = ["down", "stalled", "lost"].includes(link);
+    this.classList.toggle("is-stale", stale);
+    const text = JSON.stringify(banners);
+    if (text !== this.#bannerText) {
+      this.#bannerText = text;
+      this.querySelector("[data-banners]").replaceChildren(...banners.map(([style, what, todo]) => banner(style, what, todo)));
+    }
+    if (stale) {
+      const place = this.querySelector("[data-banners] [data-age]");
+      const old = this.#heardAt === null ? null : (performance.now() - this.#heardAt) / 1000;
+      if (place) place.textContent = old === null ? words.noData : fill(words.dataAge, { age: age(old) });
+    }
+  }
+
+  #drawAlarms() {
+    const order = { critical: 0, warning: 1, info: 2 };
+    const alarms = [...this.#alarms.values()].sort(
+      (a, b) => (order[a.severity] ?? 3) - (order[b.severity] ?? 3) || b.last_utc_ms - a.last_utc_ms,
+    );
+    this.querySelector("[data-alarm-section]").hidden = alarms.length === 0;
+    this.querySelector("[data-alarms]").replaceChildren(...alarms.map((alarm) => this.#alarmRow(alarm)));
+  }
+
+  #alarmRow(alarm) {
+    const row = element("li", "alarm");
+    row.dataset.severity = alarm.severity;
+    const body = element("div");
+    const what = element("p");
+    const strong = element("strong");
+    strong.textContent = alarm.text[language] ?? alarm.text.en;
+    what.append(strong);
+    const todo = element("p", "todo");
+    todo.textContent = alarm.todo?.[language] ?? alarm.todo?.en ?? "";
+    const since = element("p", "since");
+    const zone = this.dataset.zone || undefined;
+    const shown = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short", timeZone: zone });
+    since.textContent = fill(words.since, { time: shown.format(alarm.since_utc_ms) });
+    if (alarm.count > 1) since.textContent += ` · ${fill(words.times, { n: alarm.count })}`;
+    if (alarm.acknowledged_utc_ms) since.textContent += ` · ${words.acknowledged}`;
+    body.append(what, todo, since);
+    row.append(drawing(alarm.severity === "info" ? "info" : "warning"), body);
+    if (!alarm.acknowledged_utc_ms) {
+      const button = element("button", "button");
+      button.type = "button";
+      button.textContent = words.acknowledge;
+      button.addEventListener("click", () => this.#acknowledge(alarm.id, button, since));
+      row.append(button);
+    }
+    return row;
+  }
+
+  async #acknowledge(id, button, place) {
+    button.disabled = true;
+    const answer = await fetch(`/live/alarms/${id}/acknowledge`, { method: "POST", headers: { "X-CSRF-Token": this.dataset.csrf } });
+    if (answer.ok) button.remove();
+    else {
+      button.disabled = false;
+      place.textContent = await answer.text();
+    }
+  }
+
+  #tick() {
+    for (const [id, card] of this.#cards) this.#drawTimer(this.#lines.get(id), card);
+    this.#drawBanners();
+  }
+}
+
+function element(tag, style = "") {
+  const made = document.createElement(tag);
+  if (style) made.className = style;
+  return made;
+}
+
+function drawing(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", icon(name));
+  svg.append(use);
+  return svg;
+}
+
+function banner(style, what, todo) {
+  const note = element("div", `note ${style}`);
+  const body = element("div");
+  const strong = element("strong");
+  strong.textContent = what;
+  const more = element("span");
+  if (todo) more.textContent = todo;
+  else more.dataset.age = "";
+  body.append(strong, more);
+  note.append(drawing("warning"), body);
+  return note;
+}
+
+customElements.define("live-board", LiveBoard);

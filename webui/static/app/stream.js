@@ -1,0 +1,58 @@
+// One event stream for the whole page, closed while nobody looks: a browser has six connections to a box over HTTP/1.1.
+const KINDS = ["state", "line", "levels", "call", "recording", "alarm", "link"];
+const POLL_EVERY_MS = 10000;
+
+class Stream extends EventTarget {
+  #source = null;
+  #poll = null;
+  constructor() {
+    super();
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.#close() : this.#open()));
+    window.addEventListener("pagehide", () => this.#close());
+    window.addEventListener("pageshow", () => this.#open());
+    if (!document.hidden) queueMicrotask(() => this.#open());
+  }
+
+  #open() {
+    if (this.#source) return;
+    clearTimeout(this.#poll);
+    this.#source = new EventSource("/live/events");
+    for (const kind of KINDS) {
+      this.#source.addEventListener(kind, (message) => this.#tell(kind, JSON.parse(message.data)));
+    }
+    this.#source.onerror = () => {
+      this.#tell("lost", {});
+      // A refusal (too many pages, session ended) closes the source for good: ask slowly instead.
+      if (this.#source && this.#source.readyState === EventSource.CLOSED) {
+        this.#close();
+        this.#poll = setTimeout(() => this.#ask(), 1000);
+      }
+    };
+  }
+
+  #close() {
+    clearTimeout(this.#poll);
+    if (this.#source) this.#source.close();
+    this.#source = null;
+  }
+
+  async #ask() {
+    try {
+      const answer = await fetch("/live/state", { headers: { Accept: "application/json" } });
+      if (answer.status === 401) {
+        location.reload();
+        return;
+      }
+      if (answer.ok) this.#tell("state", await answer.json());
+    } catch {
+      this.#tell("lost", {});
+    }
+    if (!document.hidden) this.#poll = setTimeout(() => this.#open(), POLL_EVERY_MS);
+  }
+
+  #tell(kind, detail) {
+    this.dispatchEvent(new CustomEvent(kind, { detail }));
+  }
+}
+
+export const stream = new Stream();
