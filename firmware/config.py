@@ -33,6 +33,8 @@ class BoxSettings:
     country: str = attrs.field(default="CN", validator=country_code)
     """ISO 3166 alpha-2: the telephone network's habits, for lines that name no country of their own."""
     time_zone: str = attrs.field(default="Asia/Shanghai", validator=time_zone)
+    found_devices_become_lines: bool = True
+    """A telephone device that is plugged in becomes a line by itself. False: only lines of this document are used."""
 
     @property
     def zone(self) -> zoneinfo.ZoneInfo:
@@ -105,6 +107,10 @@ def parse(text: str) -> Settings:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([f"not a TOML document: {error}"]) from None
+    return _parsed(document)
+
+
+def _parsed(document: dict[str, Any]) -> Settings:
     faults: list[str] = []
     settings: Settings | None = _collect(
         faults, lambda: structure(document, Settings), lambda e: faults_in(e, document)
@@ -124,6 +130,37 @@ def check(text: str) -> list[str]:
     except ConfigError as error:
         return error.faults
     return []
+
+
+def salvage(text: str) -> tuple[Settings, list[str]]:
+    """What can be used of a document, and every fault in it: for one that an earlier Offhook had accepted.
+
+    A faulty table falls back to its defaults and a faulty line is left out, so that the other lines go on recording.
+    """
+    faults = check(text)
+    if not faults:
+        return parse(text), []
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return Settings(), faults
+    sound = {name: table for name, table in document.items() if name != "lines" and not _faulty({name: table})}
+    lines: dict[str, Any] = {}
+    for raw in _raw_lines(document):
+        if not _faulty({"lines": [raw]}):
+            lines.setdefault(raw["id"], raw)
+    kept = list(lines.values())
+    while _faulty({"lines": kept}):  # the same device under two ids: the first has it
+        kept.pop()
+    return _parsed({**sound, "lines": kept}), faults
+
+
+def _faulty(document: dict[str, Any]) -> bool:
+    try:
+        _parsed(document)
+    except ConfigError:
+        return True
+    return False
 
 
 def parse_options(driver: str, options: dict[str, Any]) -> Any:
