@@ -1,0 +1,137 @@
+"""Hears dialled digits in the sound of a line, dial tone or speech beneath them notwithstanding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_ROWS_HZ = (697.0, 770.0, 852.0, 941.0)
+_COLUMNS_HZ = (1209.0, 1336.0, 1477.0, 1633.0)
+_KEYS = "123A456B789C*0#D"
+"""ITU-T Q.23."""
+
+_WINDOW_S = 0.032
+_HOP_S = 0.008
+_TOLERANCE = 0.022
+"""Of the frequency: ITU-T Q.24 wants 1.5 % (1.8 % in North America) heard and 3.5 % not."""
+_HIGHEST_TWIST_DB = 9.0
+_LOWEST_TWIST_DB = -12.0
+"""Column minus row. Q.24 asks for +4 and -8; long loops tilt more."""
+_PURITY = 0.72
+"""Share of the energy above 600 Hz that the two tones must have."""
+_QUIETEST_RMS = 60.0
+"""Of the two tones, steps of 16 bits: about -49 dBm0."""
+_NEEDED_HOPS = 3
+"""In a row, of one digit: a tone of 40 ms gives four, one of 20 ms none."""
+_GONE_HOPS = 3
+"""Without it: the digit is over. A drop-out of 10 ms is not a pause (Q.24)."""
+_HIGH_PASS_HZ = (560.0, 660.0)
+"""Dial tone (350 to 480 Hz) and hum are below, the lowest row is above."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digit:
+    digit: str
+    began: int
+    """Sample, since the detector's start, at about which the tone began."""
+
+
+class DtmfDetector:
+    """Feed it the sound in order, in pieces of any length."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._window = round(_WINDOW_S * rate_hz)
+        self._hop = round(_HOP_S * rate_hz)
+        self._taper = np.hanning(self._window)
+        self._gain = float(self._taper.sum()) / 2
+        self._taper_energy = float((self._taper**2).sum())
+        row_hz = np.arange(_ROWS_HZ[0] * 0.96, _ROWS_HZ[-1] * 1.04, 5.0)
+        column_hz = np.arange(_COLUMNS_HZ[0] * 0.96, _COLUMNS_HZ[-1] * 1.04, 8.0)
+        self._rows, self._columns = len(row_hz), len(column_hz)
+        self._grid_hz = np.concatenate([row_hz, column_hz])
+        turns = np.outer(np.arange(self._window) / rate_hz, self._grid_hz)
+        self._waves = np.exp(-2j * np.pi * turns) * self._taper[:, None]
+        self._filter = _high_pass(rate_hz)
+        self._raw = np.zeros(len(self._filter) - 1, dtype=np.float64)
+        self._sound = np.empty(0, dtype=np.float64)
+        self._at = -(len(self._filter) // 2)
+        self._candidate: str | None = None
+        self._hits = 0
+        self._misses = 0
+        self._down = False
+
+    def feed(self, pcm: NDArray[np.int16]) -> list[Digit]:
+        """The digits that this sound made certain."""
+        raw = np.concatenate([self._raw, pcm.astype(np.float64)])
+        self._raw = raw[len(raw) - len(self._filter) + 1 :]
+        self._sound = np.concatenate([self._sound, np.convolve(raw, self._filter, "valid")])
+        count = (len(self._sound) - self._window) // self._hop + 1
+        if count <= 0:
+            return []
+        frames = np.lib.stride_tricks.sliding_window_view(self._sound, self._window)[:: self._hop][:count]
+        digits: list[Digit] = []
+        for number, digit in enumerate(self._hear(frames)):
+            if (told := self._next(digit, self._at + number * self._hop)) is not None:
+                digits.append(told)
+        self._sound = self._sound[count * self._hop :]
+        self._at += count * self._hop
+        return digits
+
+    def _hear(self, frames: NDArray[np.float64]) -> list[str | None]:
+        """The digit in each frame, if there is one."""
+        energy = ((frames * self._taper) ** 2).sum(axis=1) / self._taper_energy  # mean square
+        heard: list[str | None] = [None] * len(frames)
+        loud = np.flatnonzero(energy >= _QUIETEST_RMS**2)
+        if len(loud) == 0:
+            return heard
+        amplitude = np.abs(frames[loud] @ self._waves) / self._gain
+        row = amplitude[:, : self._rows].argmax(axis=1)
+        column = self._rows + amplitude[:, self._rows :].argmax(axis=1)
+        every = np.arange(len(loud))
+        row_level, column_level = amplitude[every, row], amplitude[every, column]
+        tones = (row_level**2 + column_level**2) / 2
+        twist_db = 20 * np.log10(np.maximum(column_level, 1e-9) / np.maximum(row_level, 1e-9))
+        pure = (tones >= _PURITY * energy[loud]) & (tones >= _QUIETEST_RMS**2)
+        level = (twist_db >= _LOWEST_TWIST_DB) & (twist_db <= _HIGHEST_TWIST_DB)
+        for i in np.flatnonzero(pure & level):
+            heard[loud[i]] = _key(float(self._grid_hz[row[i]]), float(self._grid_hz[column[i]]))
+        return heard
+
+    def _next(self, digit: str | None, at: int) -> Digit | None:
+        """One frame further: tells a digit once, when it has been heard often enough in a row."""
+        if digit is not None and digit == self._candidate:
+            self._hits, self._misses = self._hits + 1, 0
+            if self._down or self._hits < _NEEDED_HOPS:
+                return None
+            self._down = True
+            return Digit(digit=digit, began=max(0, at - (self._hits - 2) * self._hop))
+        if self._down:
+            self._misses += 1
+            if self._misses < _GONE_HOPS:
+                return None
+        self._candidate, self._hits, self._misses, self._down = digit, int(digit is not None), 0, False
+        return None
+
+
+def _key(row_hz: float, column_hz: float) -> str | None:
+    for row, low in enumerate(_ROWS_HZ):
+        if abs(row_hz - low) <= _TOLERANCE * low:
+            for column, high in enumerate(_COLUMNS_HZ):
+                if abs(column_hz - high) <= _TOLERANCE * high:
+                    return _KEYS[4 * row + column]
+    return None
+
+
+def _high_pass(rate_hz: int) -> NDArray[np.float64]:
+    """A linear-phase filter: Kaiser window, 60 dB down below the pass band."""
+    low, high = _HIGH_PASS_HZ
+    width = (high - low) / rate_hz
+    taps = int(np.ceil((60 - 7.95) / (2.285 * 2 * np.pi * width))) | 1
+    n = np.arange(taps) - taps // 2
+    cut = (low + high) / rate_hz  # twice the edge over the rate
+    kernel = -cut * np.sinc(cut * n)
+    kernel[taps // 2] += 1.0
+    result: NDArray[np.float64] = kernel * np.kaiser(taps, 5.65)
+    return result
