@@ -13,7 +13,7 @@ from firmware import config
 from firmware.config import Settings
 from firmware.config_text import with_changed_lines
 from firmware.errors import ConfigError, ConflictError
-from firmware.found_lines import with_found_lines
+from firmware.adopt_devices import with_found_lines
 from firmware.ports import FoundDevice
 
 log = logging.getLogger("offhook.settings")
@@ -33,7 +33,7 @@ class StoredDocument(Protocol):
 
 
 class SettingsStore(Protocol):
-    """Where versions are kept. `firmware.settings_in_store.SettingsInStore` is the box's."""
+    """Where versions are kept; `firmware.store.settings.StoredVersions` is the box's."""
 
     def newest(self) -> StoredDocument | None: ...
 
@@ -56,14 +56,12 @@ class Current:
 class SettingsService:
     """Safe to use from any thread; what is in force only changes by `apply` and `add_found`."""
 
-    def __init__(self, store: SettingsStore, first_boot: Path) -> None:
-        """Loads the newest version; when there is none, imports the file ``first_boot`` if it exists.
-
-        Raises `ConfigError` with every fault of that file: it is there because somebody wants it.
-        """
+    def __init__(self, store: SettingsStore) -> None:
+        """Loads the newest version; the defaults and no line are in force when there is none."""
         self._store = store
         self._lock = threading.Lock()
-        self._current = self._load(first_boot)
+        stored = store.newest()
+        self._current = _in_force(stored) if stored else Current(NO_VERSION, "", Settings())
 
     def get(self) -> Current:
         """What is in force now."""
@@ -85,6 +83,20 @@ class SettingsService:
         log.info("settings version %d by %s are in force", version, by, extra={"offhook": {"version": version}})
         return version
 
+    def import_first_boot(self, file: Path) -> None:
+        """Applies ``file`` when it exists and no settings were ever applied.
+
+        Raises `ConfigError` with every fault of the file: it is there because somebody wants it.
+        """
+        if self._current.version != NO_VERSION or not file.exists():
+            return
+        try:
+            self.apply(NO_VERSION, file.read_text(encoding="utf-8"), file.name)
+        except ConfigError as error:
+            raise ConfigError([f"{file}: {fault}" for fault in error.faults]) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError([f"{file} cannot be read: {error}; correct or remove it"]) from None
+
     def add_found(self, found: Sequence[FoundDevice]) -> Current:
         """Makes lines of found devices that are none yet, remembers them as a new version, and returns it.
 
@@ -103,23 +115,6 @@ class SettingsService:
                     raise
                 continue  # somebody applied other settings meanwhile: look again
             return self._current
-
-    def _load(self, first_boot: Path) -> Current:
-        stored = self._store.newest()
-        if stored is not None:
-            return _in_force(stored)
-        if not first_boot.exists():
-            return Current(NO_VERSION, "", Settings())
-        try:
-            document = first_boot.read_text(encoding="utf-8")
-            settings = config.parse(document)
-        except ConfigError as error:
-            raise ConfigError([f"{first_boot}: {fault}" for fault in error.faults]) from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError([f"{first_boot} cannot be read: {error}; correct or remove it"]) from None
-        version = self._store.apply(base_version=NO_VERSION, document=document, by=first_boot.name)
-        log.info("imported %s as settings version %d", first_boot, version)
-        return Current(version, document, settings)
 
 
 def _in_force(stored: StoredDocument) -> Current:
