@@ -40,6 +40,8 @@ class Network(Protocol):
 
     def wait_answered(self, deadline_s: float) -> bool: ...
 
+    def expect_dial(self) -> None: ...
+
     def wait_dialled(self, deadline_s: float) -> str | None: ...
 
     def wait_hung_up(self, deadline_s: float) -> bool: ...
@@ -93,6 +95,7 @@ class SimPlayer:
         assert plan.number is not None
         call.start_utc_ms = utc_ms()
         call.outcome = "no_answer"
+        network.expect_dial()
         self._office.dial(plan.number)
         dialled = network.wait_dialled(_OFFICE_WAITS_S)
         if dialled != plan.number:

@@ -1,0 +1,223 @@
+"""The street's process: central office, telephones, SIM network and the people, until it is told to stop.
+
+``python -m simulator.street --dir DIR`` writes DIR/street.json when everything is there (what lines there are, how the
+box is to be configured for them, and its environment), listens on DIR/street.sock and logs each call to DIR/street.jsonl.
+
+The control socket takes JSON objects, one per line: ``{"cmd": "run", "scenario": {...}}``, ``{"cmd": "day", "calls":
+24, "seed": 1}``, ``{"cmd": "status"}``, ``{"cmd": "pull" | "put_back", "what": "sound" | "module" | "hat", "line":
+"fxo-1"}``, ``{"cmd": "quit"}``; it answers each with ``{"ok": true, ...}`` or ``{"ok": false, "error": "..."}``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import signal
+import socketserver
+import threading
+from pathlib import Path
+from typing import Any
+
+from firmware.errors import OffhookError
+from simulator import scenario as scenarios
+from simulator.analog_calls import AnalogPlayer
+from simulator.day import day
+from simulator.exchange import AnalogLine, hat_port
+from simulator.journal import Journal
+from simulator.office import Office
+from simulator.pins import PinBank
+from simulator.runner import Player, Runner
+from simulator.sim_calls import SimPlayer
+from simulator.sim_line import SimLine
+from simulator.sim_module import SimModule
+from simulator.sound import SoundStreet, device_name
+from simulator.speech import say_all
+
+log = logging.getLogger("offhook.street")
+
+_PROFILE = "two-line-hat"
+
+
+class Street:
+    """Everything outside the box. ``recorder`` is the box's socket, for the people who answer at SIM lines."""
+
+    def __init__(
+        self, folder: Path, *, analog: tuple[str, ...], sim: tuple[str, ...], recorder: Path, country: str = "CN"
+    ) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        devices = folder / "dev"
+        devices.mkdir(exist_ok=True)
+        self.journal = Journal(folder / "street.jsonl")
+        self.bank = PinBank(folder / "pins.sock")
+        microphones = tuple(f"{name}-mic" for name in sim)
+        self.sound = SoundStreet(folder / "sound", (*analog, *microphones))
+        self.modules = {name: SimModule(name, devices) for name in sim}
+        self.networks = {name: SimLine(module, seed=100 + n) for n, (name, module) in enumerate(self.modules.items())}
+        self._analog = analog
+        self._sim = sim
+        self._country = country
+        offices = {name: Office(recorder, name) for name in (*analog, *sim)}
+        players: dict[str, Player] = {}
+        self.lines: dict[str, AnalogLine] = {}
+        for n, name in enumerate(analog):
+            wire = self.sound.wires[name]
+            self.lines[name] = AnalogLine(name, hat_port(_PROFILE, n + 1), self.bank, wire.mixer, country)
+            players[name] = AnalogPlayer(self.lines[name], wire, self.bank)
+        for name in sim:
+            players[name] = SimPlayer(self.networks[name], offices[name], self.sound.wires[f"{name}-mic"])
+        self.runner = Runner(players, offices, self.journal)
+
+    def start(self) -> None:
+        """Everything is there when this returns, and street.json says so. Raises `OffhookError`, OSError."""
+        say_all()
+        self.bank.start()
+        self.sound.start()
+        for network in self.networks.values():
+            network.start()
+        ready = self._folder / "street.json"
+        draft = ready.with_suffix(".tmp")
+        draft.write_text(
+            json.dumps({"pid": os.getpid(), "env": self.environment(), "lines": self.settings()}, indent=1)
+        )
+        draft.replace(ready)
+
+    def stop(self) -> None:
+        self.runner.stop()
+        for network in self.networks.values():
+            network.stop()
+        self.sound.stop()
+        self.bank.stop()
+        (self._folder / "street.json").unlink(missing_ok=True)
+
+    def environment(self) -> dict[str, str]:
+        """What the box's processes need in their environment to find this street."""
+        found = {"ALSA_CONFIG_PATH": str(self.sound.alsa_config)}
+        if self._analog:
+            found |= {"OFFHOOK_STREET_PINS": str(self._folder / "pins.sock"), "GPIOZERO_PIN_FACTORY": "offhook-street"}
+        return found
+
+    def settings(self) -> list[dict[str, Any]]:
+        """The ``[[lines]]`` of the box's settings."""
+        analog = [
+            {
+                "id": name,
+                "label": f"Line {n + 1}",
+                "driver": "fxo-gpio",
+                "answer_supervision": True,
+                "options": {"profile": _PROFILE, "port": n + 1, "audio_device": device_name(name)},
+            }
+            for n, name in enumerate(self._analog)
+        ]
+        sim = [
+            {
+                "id": name,
+                "label": f"SIM {n + 1}",
+                "driver": "at-modem",
+                "options": {
+                    "at_port": str(module.at_path),
+                    "audio_port": str(module.pcm_path),
+                    "family": "sim7600",
+                    "handset_capture": device_name(f"{name}-mic"),
+                },
+            }
+            for n, (name, module) in enumerate(self.modules.items())
+        ]
+        return analog + sim
+
+    def obey(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Does what came over the control socket. Raises `OffhookError`."""
+        command = order.get("cmd")
+        if command == "run":
+            self.runner.run(scenarios.parse(order["scenario"]))
+        elif command == "day":
+            made = day(int(order["calls"]), int(order.get("seed", 1)), analog=self._analog, sim=self._sim)
+            self.runner.run(made)
+        elif command in ("pull", "put_back"):
+            self._pull(str(order.get("what")), str(order.get("line")), away=command == "pull")
+        elif command != "status":
+            raise OffhookError(f"the street does not know the order {command!r}")
+        return {"running": self.runner.running, "planned": self.runner.planned, "over": self.journal.count}
+
+    def _pull(self, what: str, line: str, *, away: bool) -> None:
+        if what == "hat":
+            self.bank.take_away() if away else self.bank.start()
+        elif what == "module" and line in self.networks:
+            network = self.networks[line]
+            network.pull_plug() if away else network.put_plug_in()
+        elif what == "sound":
+            name = line if line in self.sound.wires else f"{line}-mic"
+            if name not in self.sound.wires:
+                raise OffhookError(f"no line is called {line!r}; there are {', '.join((*self._analog, *self._sim))}")
+            self.sound.wires[name].unplug() if away else self.sound.wires[name].plug()
+        else:
+            raise OffhookError(f"cannot pull {what!r} of line {line!r}: sound, module (SIM lines) or hat can be pulled")
+
+
+class _Control(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+
+    def __init__(self, path: Path, street: Street, quit_: threading.Event) -> None:
+        path.unlink(missing_ok=True)
+        self.street = street
+        self.quit = quit_
+        super().__init__(str(path), _Handler)
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    server: _Control
+
+    def handle(self) -> None:
+        for line in self.rfile:
+            try:
+                order = json.loads(line)
+                if order.get("cmd") == "quit":
+                    self.server.quit.set()
+                    answer: dict[str, Any] = {"ok": True}
+                else:
+                    answer = {"ok": True, **self.server.street.obey(order)}
+            except (OffhookError, ValueError, KeyError, TypeError) as error:
+                answer = {"ok": False, "error": f"{type(error).__name__}: {error}"}
+            with contextlib.suppress(OSError):
+                self.wfile.write(json.dumps(answer).encode() + b"\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the street until SIGTERM, SIGINT or ``quit``."""
+    parser = argparse.ArgumentParser(prog="python -m simulator.street", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--dir", type=Path, required=True, help="folder for sockets, devices and the log")
+    parser.add_argument("--analog", type=int, default=2, choices=range(3), help="how many analog lines (default 2)")
+    parser.add_argument("--sim", type=int, default=2, choices=range(9), help="how many SIM lines (default 2)")
+    parser.add_argument("--country", default="CN", help="ISO 3166 code of the exchange's tones and cadence")
+    parser.add_argument("--recorder", type=Path, help="the box's socket (default: $OFFHOOK_RUN/recorder.sock)")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    run = Path(os.environ.get("OFFHOOK_RUN", "/run/offhook"))
+    street = Street(
+        options.dir.resolve(),
+        analog=tuple(f"fxo-{n + 1}" for n in range(options.analog)),
+        sim=tuple(f"sim-{n + 1}" for n in range(options.sim)),
+        recorder=options.recorder or run / "recorder.sock",
+        country=options.country,
+    )
+    end = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: end.set())
+    try:
+        street.start()
+        with _Control(options.dir.resolve() / "street.sock", street, end) as control:
+            serving = threading.Thread(target=control.serve_forever, name="street-control", daemon=True)
+            serving.start()
+            log.info("the street is there: %s", ", ".join(str(line["id"]) for line in street.settings()))
+            end.wait()
+            control.shutdown()
+    finally:
+        street.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
