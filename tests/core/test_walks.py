@@ -1,0 +1,82 @@
+"""Whatever happens on a line, in whatever order: no call and no evidence is lost, each recording is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from firmware.call_machine import TABLE
+from firmware.events import LineCondition, LineDown, LineEvent, LineUp
+from firmware.line_state import Phase
+from firmware.model import LineKind
+from tests.core.walk import KINDS, WALKS, WALKS_WITH_RESTARTS, Happening
+from tests.core.witness import Witness
+
+_MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def _seen(walk: Sequence[Happening]) -> list[Happening]:
+    """The walk of a line whose device is there."""
+    up = Happening(LineUp, {"condition": LineCondition.IDLE}, gap_ms=0, late_ms=0, jump_s=0)
+    return [up, *walk]
+
+
+@_MANY
+@given(kind=KINDS, walk=WALKS)
+def test_any_walk(kind: LineKind, walk: list[Happening]) -> None:
+    Witness(kind).live(_seen(walk))
+
+
+@_MANY
+@given(kind=KINDS, walk=WALKS)
+def test_any_walk_before_the_device_is_seen(kind: LineKind, walk: list[Happening]) -> None:
+    Witness(kind).live(walk)
+
+
+@_MANY
+@given(kind=KINDS, walk=WALKS_WITH_RESTARTS)
+def test_any_walk_with_the_recorder_killed_and_the_machine_restarted(kind: LineKind, walk: list[Happening]) -> None:
+    Witness(kind).live(_seen(walk))
+
+
+@_MANY
+@given(kind=KINDS, walk=WALKS)
+def test_a_replay_gives_the_same_ids_and_effects(kind: LineKind, walk: list[Happening]) -> None:
+    first, second = Witness(kind), Witness(kind)
+    first.live(_seen(walk))
+    second.live(_seen(walk))
+    assert first.trace == second.trace
+    assert first.calls == second.calls
+
+
+@_MANY
+@given(kind=KINDS, walk=WALKS, cut=st.integers(0, 60), condition=st.sampled_from(LineCondition))
+def test_losing_the_device_anywhere_loses_no_call(
+    kind: LineKind, walk: list[Happening], cut: int, condition: LineCondition
+) -> None:
+    """The rest of the walk happens whether the device is there or not."""
+    lost = Happening(LineDown, {"reason": "pulled"}, gap_ms=10, late_ms=0, jump_s=0)
+    back = Happening(LineUp, {"condition": condition}, gap_ms=2_000, late_ms=0, jump_s=0)
+    Witness(kind).live([*_seen(walk[:cut]), lost, back, *walk[cut:]])
+
+
+def test_walks_reach_every_rule() -> None:
+    """The walks are worth something only if they go everywhere."""
+    reached: set[tuple[Phase, type[LineEvent]]] = set()
+
+    class Mapper(Witness):
+        def take(self, event: LineEvent) -> None:
+            if self.state.present or isinstance(event, LineUp | LineDown):
+                reached.add((self.state.phase, type(event)))
+            super().take(event)
+
+    @settings(max_examples=400, deadline=None, database=None, derandomize=True)
+    @given(kind=KINDS, walk=WALKS)
+    def wander(kind: LineKind, walk: list[Happening]) -> None:
+        Mapper(kind).live(_seen(walk))
+
+    wander()
+    reachable = {pair for pair in TABLE if pair[0] is not Phase.SUSPENDED}
+    assert reachable <= reached, f"no walk came to {sorted((p, e.__name__) for p, e in reachable - reached)}"
