@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import select
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -20,6 +18,7 @@ from firmware.errors import DeviceError
 from firmware.modem.at_events import AtEvent, Booted
 from firmware.modem.dialects import Dialect, InitRow, Row
 from firmware.modem.engine import Answer, AtEngine, Command, PortDead
+from firmware.modem.waker import Waker
 from firmware.worker import Worker
 
 log = logging.getLogger("offhook.modem")
@@ -61,7 +60,7 @@ class AtSession:
         self._dialect = dialect
         self._talk = talk
         self._orders: deque[Callable[[], None]] = deque()
-        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._waker = Waker()
         self._worker = Worker(f"at-{name}", self._run)
         self._extra = {"offhook": {"line": name, "port": port}}
         self._link: _Link | None = None
@@ -73,15 +72,14 @@ class AtSession:
     def stop(self) -> None:
         """Returns when the port is closed, within 5 s."""
         self._worker.request_stop()
-        self._wake()
+        self._waker.ring()
         self._worker.join(5.0)
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        self._waker.close()
 
     def post(self, order: Callable[[], None]) -> None:
         """Has ``order`` called on the port's thread soon. For any thread."""
         self._orders.append(order)
-        self._wake()
+        self._waker.ring()
 
     def send(self, *batch: Command, urgent: bool = False) -> bool:
         """Queues commands that stay together. Only on the port's thread. False when the module is not there."""
@@ -90,17 +88,13 @@ class AtSession:
         self._link.engine.submit(*batch, urgent=urgent)
         return True
 
-    def _wake(self) -> None:
-        with suppress(BlockingIOError):  # the pipe is full: the thread is awake anyway
-            os.write(self._wake_write, b"\0")
-
     def _run(self, stop: threading.Event) -> None:
         attempt = 0
         while not stop.is_set():
             ready = False
             try:
                 with _open(self._port_path) as port:
-                    self._link = _Link(port, self._wake_read)
+                    self._link = _Link(port, self._waker)
                     answers = self._set_up(stop)
                     if answers is not None:
                         ready, attempt, self._complained = True, 0, ""
@@ -126,8 +120,8 @@ class AtSession:
         until = time.monotonic() + seconds
         was_there = Path(self._port_path).exists()
         while not stop.is_set() and (left := until - time.monotonic()) > 0:
-            select.select([self._wake_read], [], [], min(left, BACKOFF_S[0]))
-            _drain(self._wake_read)
+            select.select([self._waker], [], [], min(left, BACKOFF_S[0]))
+            self._waker.clear()
             self._run_orders()
             if not was_there and Path(self._port_path).exists():
                 return
@@ -182,10 +176,10 @@ class _LostError(DeviceError):
 class _Link:
     """One open port with its engine."""
 
-    def __init__(self, port: serial.Serial, wake_read: int) -> None:
+    def __init__(self, port: serial.Serial, waker: Waker) -> None:
         self.engine = AtEngine()
         self._port = port
-        self._wake_read = wake_read
+        self._waker = waker
 
     def step(self, wait_s: float, *, on_event: Callable[[AtEvent], None]) -> None:
         """Writes what is due, waits for bytes, an order or a deadline at most ``wait_s``, and tells what came."""
@@ -194,10 +188,10 @@ class _Link:
         if deadline_s is not None:
             wait_s = min(wait_s, deadline_s - time.monotonic())
         try:
-            readable, _, _ = select.select([self._port.fileno(), self._wake_read], [], [], max(wait_s, 0.0))
-            if self._wake_read in readable:
-                _drain(self._wake_read)
-            data = self._port.read(max(self._port.in_waiting, 1)) if self._port.fileno() in readable else b""
+            readable, _, _ = select.select([self._port, self._waker], [], [], max(wait_s, 0.0))
+            if self._waker in readable:
+                self._waker.clear()
+            data = self._port.read(max(self._port.in_waiting, 1)) if self._port in readable else b""
         except (OSError, serial.SerialException) as error:
             raise _LostError(UNPLUGGED) from error
         now_s = time.monotonic()
@@ -242,8 +236,3 @@ def command_of(
 
 def _prefix(row: Row) -> str:
     return row.send.removeprefix("AT").rstrip("?") + ":" if row.send.startswith("AT+") and "=" not in row.send else ""
-
-
-def _drain(fd: int) -> None:
-    with suppress(BlockingIOError):
-        os.read(fd, 4096)
