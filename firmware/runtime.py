@@ -16,6 +16,7 @@ from firmware.effects import (
     Anomaly,
     DriveLine,
     Effect,
+    Fault,
     LineAction,
     ListenFor,
     RaiseAlarm,
@@ -26,10 +27,10 @@ from firmware.effects import (
     StopRecording,
 )
 from firmware.errors import DeviceError, RequestError
-from firmware.events import AnswerRequested, DialRequested, HangUpRequested, LineDown, LineEvent, Tick
+from firmware.events import AnswerRequested, DialRequested, HangUpRequested, LineDown, LineEvent, LineUp, Tick
 from firmware.line_state import LineState
 from firmware.live import Json, LineAbout, LiveView, SoundState, line_as_json
-from firmware.model import LineId
+from firmware.model import Instant, LineId
 from firmware.ports import (
     Clock,
     Levels,
@@ -38,14 +39,13 @@ from firmware.ports import (
     RecorderEvent,
     RecordingFailed,
     RecordingOpened,
-    RecordingSealed,
     SoundBack,
     SoundHeard,
     SoundLost,
     SoundSilent,
 )
 from firmware.sound_facts import facts_of_sound
-from firmware.store.facts import Fact
+from firmware.store.facts import Fact, HoleInWatching
 
 log = logging.getLogger("offhook.core")
 
@@ -63,6 +63,17 @@ class RunningLine:
     sound: SoundState = SoundState.OK
     recording: bool = False
     fault: str | None = None
+    unwatched: Unwatched | None = None
+    """Since when nobody has been watching the line; told to the ledger once somebody does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatched:
+    """A stretch of time, still open, in which things may have happened on a line that nobody saw."""
+
+    since: Instant
+    fault: Fault
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +87,7 @@ class Task:
 class StoreLike(Protocol):
     """What the loop asks of the store: take facts, in order, each list one transaction."""
 
-    def submit(self, facts: Sequence[Fact], on_commit: Callable[[], None] | None = None) -> None: ...
+    def submit(self, facts: Sequence[Fact], /) -> None: ...
 
 
 class Runtime:
@@ -91,7 +102,6 @@ class Runtime:
         live: LiveView,
         publish: Callable[[Json], None],
         on_turn: Callable[[], None],
-        sealed: Callable[[str], None],
     ) -> None:
         self._clock = clock
         self._store = store
@@ -99,7 +109,6 @@ class Runtime:
         self._live = live
         self._publish = publish
         self._on_turn = on_turn
-        self._sealed = sealed
         self._inbox: queue.Queue[LineEvent | RecorderEvent | Task] = queue.Queue()
         self._lines: dict[LineId, RunningLine] = {}
         self._requests: dict[str, Future[Any]] = {}
@@ -210,10 +219,23 @@ class Runtime:
         running.state, effects = step(running.state, event)
         if isinstance(event, LineDown):
             running.fault = event.reason
-        elif running.state.present:
+            running.unwatched = running.unwatched or Unwatched(event.at, Fault.DEVICE_LOST, event.reason)
+        elif isinstance(event, LineUp):
             running.fault = None
+            self._name_hole(running, event.at)
         self._perform(running, effects)
         self._show(running)
+
+    def _name_hole(self, running: RunningLine, until: Instant) -> None:
+        hole, running.unwatched = running.unwatched, None
+        if hole is not None:
+            self._store.submit(
+                [
+                    HoleInWatching(
+                        line=running.about.id, since=hole.since, until=until, fault=hole.fault, detail=hole.detail
+                    )
+                ]
+            )
 
     def _perform(self, running: RunningLine, effects: Sequence[Effect]) -> None:
         """Facts first, as one transaction; then what acts on the world."""
@@ -287,14 +309,9 @@ class Runtime:
             levels = {"rms_dbfs": list(event.rms_dbfs), "peak_dbfs": list(event.peak_dbfs)}
             self._publish({"event": "levels", "levels": {event.line: levels}})
             return
-        on_commit = None
-        if isinstance(event, RecordingSealed):
-            # The raw file goes only when the database knows the sealed ones.
-            sealed, recording = self._sealed, event.recording
-            on_commit = lambda: sealed(recording)  # noqa: E731
         facts = facts_of_sound(event)
         if facts:
-            self._store.submit(facts, on_commit)
+            self._store.submit(facts)
         if running is not None:
             _note_sound(running, event)
             self._show(running)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 from firmware import config
+from firmware.adopt_devices import with_found_lines
 from firmware.config import Settings
 from firmware.config_text import with_changed_lines
 from firmware.errors import ConfigError, ConflictError
-from firmware.adopt_devices import with_found_lines
 from firmware.ports import FoundDevice
 
 log = logging.getLogger("offhook.settings")
@@ -33,7 +33,7 @@ class StoredDocument(Protocol):
 
 
 class SettingsStore(Protocol):
-    """Where versions are kept; `firmware.store.settings.StoredVersions` is the box's."""
+    """Where versions are kept; `firmware.store.stored_versions.StoredVersions` is the box's."""
 
     def newest(self) -> StoredDocument | None: ...
 

@@ -8,6 +8,7 @@ from firmware.ports import (
     RecorderEvent,
     RecordingClosed,
     RecordingFailed,
+    RecordingFound,
     RecordingOpened,
     RecordingSealed,
     SealFailed,
@@ -21,9 +22,10 @@ from firmware.store.facts import Fact
 
 def facts_of_sound(event: RecorderEvent) -> tuple[Fact, ...]:
     """The facts to store for ``event``; none for what only the page wants to see."""
+    facts: tuple[Fact, ...]
     match event:
-        case RecordingOpened() | RecordingClosed() | RecordingSealed():
-            facts: tuple[Fact, ...] = (event,)
+        case RecordingOpened() | RecordingFound() | RecordingClosed() | RecordingSealed():
+            facts = (event,)
         case RecordingFailed():
             key = "disk_full" if event.cause is GapCause.DISK_FULL else "recording_failed"
             facts = (event, _raised(event, key, event.line, reason=event.reason))

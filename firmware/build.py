@@ -1,0 +1,159 @@
+"""The one composition root of the recorder: who is made of what, and in which order they start and stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from firmware.after_commit import AfterCommit
+from firmware.alive import AliveMark
+from firmware.audio.recorder import SoundRecorder
+from firmware.clock import SystemClock, boot_id
+from firmware.commands import commands
+from firmware.config import Settings
+from firmware.effects import Account, RaiseAlarm, ResolveAlarm, SaveCall
+from firmware.identity import Identity
+from firmware.inheritance import inherit
+from firmware.ipc.server import IpcServer
+from firmware.line_keeper import LineKeeper
+from firmware.live import LiveView
+from firmware.plugged_in import PluggedIn
+from firmware.runtime import Runtime
+from firmware.settings import SettingsService
+from firmware.store.database import open_reader
+from firmware.store.recovery import open_calls
+from firmware.store.stored_versions import StoredVersions
+from firmware.store.writer import StoreWriter
+from firmware.worker import Worker
+
+log = logging.getLogger("offhook.core")
+
+_SEAL_DEADLINE_S = 5.0
+_FLUSH_DEADLINE_S = 5.0
+
+
+class Box:
+    """The recorder's parts, joined. `start` and `stop` are called once each, by the service."""
+
+    def __init__(self, data_dir: Path, run_dir: Path, identity: Identity) -> None:
+        """Opens the database and reads the settings. Raises `StoreError` and `ConfigError`, with what to do."""
+        self._database = data_dir / "offhook.db"
+        self._clock = SystemClock()
+        self._boot_id = boot_id()
+        self._alive = AliveMark(run_dir, data_dir, self._boot_id)
+        self.turned = threading.Event()
+        """Set by each turn of the core loop; the service clears it and pets the watchdog."""
+        self._live = LiveView(self._clock)
+        self._store = StoreWriter(self._database, self._clock, on_commit=self._committed)
+        self._store.start()
+        self._settings = SettingsService(StoredVersions(self._store))
+        self._settings.import_first_boot(data_dir / "first-boot.toml")
+        self._recorder = SoundRecorder(self._post, self._clock, data_dir, self._boot_id)
+        self._runtime = Runtime(
+            clock=self._clock,
+            store=self._store,
+            recorder=self._recorder,
+            live=self._live,
+            publish=self._publish,
+            on_turn=self._turn,
+        )
+        self._keeper = LineKeeper(runtime=self._runtime, recorder=self._recorder, store=self._store, clock=self._clock)
+        self._plugged_in = PluggedIn(
+            settings=self._settings, store=self._store, clock=self._clock, reconfigured=self._reconfigured
+        )
+        dispatcher = commands(
+            runtime=self._runtime,
+            live=self._live,
+            store=self._store,
+            settings=self._settings,
+            identity=identity,
+            found=self._plugged_in.devices,
+            version=version("offhook"),
+            reconfigured=self._reconfigured,
+        )
+        self._server = IpcServer(run_dir / "recorder.sock", dispatcher, self._live.full_state)
+        self._after_commit = AfterCommit(
+            self._database,
+            self._live,
+            publish=self._publish,
+            confirm=self._recorder.confirm,
+            time_zone=lambda: self._settings.get().settings.box.time_zone,
+            clock=self._clock,
+        )
+        self._core = Worker("core", self._runtime.run)
+        self._last_settle_ns = 0
+
+    def start(self) -> None:
+        """From here on every line of the settings, and every found device, is watched."""
+        self._server.start()
+        self._after_commit.refresh()
+        self._core.start()
+        self._plugged_in.adopt()
+        settings = self._settings.get()
+        self._live.set_config_version(settings.version)
+        self._take_over(settings.settings)
+        # After the lines: what a crash left can wait, a ring cannot.
+        self._recorder.recover()
+        self._plugged_in.start()
+
+    def stop(self) -> None:
+        """Start reversed. Open calls stay open in the database: they go on, or are ended, at the next start."""
+        self._server.stop()
+        self._plugged_in.stop()
+        self._runtime.do(self._keeper.stop, deadline_s=10.0)
+        self._recorder.close(_SEAL_DEADLINE_S)
+        self._core.stop(_SEAL_DEADLINE_S)
+        self._store.stop(_FLUSH_DEADLINE_S)
+        self._alive.leave(self._clock.now())
+
+    @property
+    def summary(self) -> str:
+        """One line for `systemctl status`."""
+        lines = self._live.full_state()["lines"]
+        recording = sum(1 for line in lines if line["recording"])
+        present = sum(1 for line in lines if line["present"])
+        return f"{present} of {len(lines)} lines in sight, {recording} recording"
+
+    @property
+    def live(self) -> LiveView:
+        return self._live
+
+    def _take_over(self, settings: Settings) -> None:
+        now = self._clock.now()
+        reader = open_reader(self._database)
+        try:
+            calls = open_calls(reader)
+        finally:
+            reader.conn.close()
+        inherited, ended = inherit(settings, calls, self._alive.last_seen(), boot_id=self._boot_id, now=now)
+        self._store.submit([e for e in ended if isinstance(e, SaveCall | Account | RaiseAlarm | ResolveAlarm)])
+        self._runtime.do(lambda: self._keeper.apply(settings, inherited), deadline_s=30.0)
+
+    def _reconfigured(self) -> None:
+        """Settings were applied: make them real, and tell the page."""
+        current = self._settings.get()
+        self._live.set_config_version(current.version)
+        self._runtime.do(lambda: self._keeper.apply(current.settings), deadline_s=30.0)
+        self._publish(self._live.full_state())
+
+    # --- the ends of wires that are joined before both sides exist ---
+
+    def _post(self, event: object) -> None:
+        self._runtime.post(event)  # type: ignore[arg-type]
+
+    def _publish(self, event: dict[str, object]) -> None:
+        self._server.publish(event)
+
+    def _committed(self, committed: Sequence[object]) -> None:
+        self._after_commit(committed)  # type: ignore[arg-type]
+
+    def _turn(self) -> None:
+        now = self._clock.now()
+        self._alive.touch(now)
+        self.turned.set()
+        if self._keeper.unsettled and now.boot_ns - self._last_settle_ns > 1_000_000_000:
+            self._last_settle_ns = now.boot_ns
+            self._keeper.settle()

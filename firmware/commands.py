@@ -1,0 +1,69 @@
+"""The recorder's commands over its socket: what each one does. The list stands in docs/interfaces.md."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from firmware.identity import Identity
+from firmware.ipc.dispatcher import Dispatcher
+from firmware.live import Json, LiveView
+from firmware.ports import FoundDevice
+from firmware.runtime import LINE_REQUESTS, Runtime
+from firmware.settings import SettingsService
+from firmware.store import alarms
+from firmware.store.database import SCHEMA_VERSION
+from firmware.store.writer import StoreWriter
+
+
+def commands(
+    *,
+    runtime: Runtime,
+    live: LiveView,
+    store: StoreWriter,
+    settings: SettingsService,
+    identity: Identity,
+    found: Callable[[], list[FoundDevice]],
+    version: str,
+    reconfigured: Callable[[], None],
+) -> Dispatcher:
+    """Every command but ``subscribe``, which is the server's own. ``reconfigured`` makes applied settings real."""
+    dispatcher = Dispatcher()
+
+    def hello() -> Json:
+        return {"version": version, "device_id": identity.device_id, "pid": os.getpid(), "schema": SCHEMA_VERSION}
+
+    def acknowledge(alarm: int, by: str) -> Json:
+        store.call(lambda tx: alarms.acknowledge(tx, alarm=alarm, by=by))
+        return {}
+
+    def config_get() -> Json:
+        current = settings.get()
+        return {"version": current.version, "document": current.document}
+
+    def config_apply(base_version: int, document: str, by: str) -> Json:
+        applied = settings.apply(base_version, document, by)
+        reconfigured()
+        return {"version": applied}
+
+    dispatcher.add("hello", hello)
+    dispatcher.add("state", live.full_state)
+    dispatcher.add("alarm.ack", acknowledge, {"alarm": int, "by": str})
+    dispatcher.add("config.get", config_get)
+    dispatcher.add("config.check", lambda document: {"faults": settings.check(document)}, {"document": str})
+    dispatcher.add("config.apply", config_apply, {"base_version": int, "document": str, "by": str})
+    dispatcher.add("lines.found", lambda: {"devices": [asdict(device) for device in found()]})
+    for name, event in LINE_REQUESTS.items():
+        required: dict[str, type] = {"line": str, "number": str} if name == "line.dial" else {"line": str}
+        dispatcher.add(name, _line_request(runtime, event), required)
+    return dispatcher
+
+
+def _line_request(runtime: Runtime, event: Any) -> Callable[..., Json]:
+    def ask(line: str, **fields: Any) -> Json:
+        runtime.ask(line, event, **fields)
+        return {}
+
+    return ask

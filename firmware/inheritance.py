@@ -1,0 +1,66 @@
+"""What the recorder finds at its start: calls that were open when the one before it went down, and the hole since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from firmware.alive import LastSeen, in_this_boot
+from firmware.call_machine import step
+from firmware.config import Settings
+from firmware.effects import Effect, Fault
+from firmware.events import Tick
+from firmware.line_keeper import Inherited, policy_of
+from firmware.line_state import restored
+from firmware.model import Call, Instant, LineId, LineKind
+from firmware.policy import LinePolicy
+from firmware.runtime import Unwatched
+from firmware.store.recovery import OpenCall
+
+
+def inherit(
+    settings: Settings, open_calls: Sequence[OpenCall], seen: LastSeen | None, *, boot_id: str, now: Instant
+) -> tuple[dict[LineId, Inherited], list[Effect]]:
+    """What each line of the settings takes over, and the ends of calls whose line is no longer there.
+
+    ``open_calls`` are oldest first. Of several on one line (the sign of an old bug) the newest goes on, the others end.
+    """
+    unwatched = _unwatched(seen, in_this_boot(seen, boot_id, now) if seen else now)
+    last_seen = _last_seen(open_calls, seen, boot_id, now)
+    newest: dict[LineId, Call] = {}
+    ended: list[Effect] = []
+    for call in (known.call for known in open_calls):
+        if call.line in newest:
+            ended += end_unseen(newest[call.line], last_seen, now)
+        newest[call.line] = call
+    lines = {}
+    for line in settings.lines:
+        call_here = newest.pop(line.id, None)
+        policy = policy_of(line, settings.recording.preroll_s)
+        state = restored(line.id, policy, call_here, last_seen=last_seen, now=now) if call_here else None
+        lines[line.id] = Inherited(state=state, unwatched=unwatched)
+    for call in newest.values():
+        ended += end_unseen(call, last_seen, now)
+    return lines, ended
+
+
+def _last_seen(open_calls: Sequence[OpenCall], seen: LastSeen | None, boot_id: str, now: Instant) -> Instant:
+    """When the box last watched: its own mark, or the newest thing the database knows, whichever is later."""
+    marks = [seen] if seen is not None else []
+    marks += [LastSeen(at=known.last_known, boot_id=known.last_known_boot_id, clean=False) for known in open_calls]
+    return max((in_this_boot(mark, boot_id, now) for mark in marks), key=lambda at: at.boot_ns, default=now)
+
+
+def end_unseen(call: Call, last_seen: Instant, now: Instant) -> list[Effect]:
+    """The end of a call whose line will not come back: it was last seen when the recorder last watched."""
+    state = restored(call.line, LinePolicy(kind=LineKind.ANALOG), call, last_seen=last_seen, now=now)
+    _, effects = step(replace(state, deadline_ns=now.boot_ns), Tick(line=call.line, at=now))
+    return list(effects)
+
+
+def _unwatched(seen: LastSeen | None, since: Instant) -> Unwatched | None:
+    """None on the very first start: nobody expected the box to watch before."""
+    if seen is None:
+        return None
+    why = "stopped on purpose" if seen.clean else "restarted after a crash, a kill or a power cut"
+    return Unwatched(since, Fault.RECORDER_WAS_DOWN, why)

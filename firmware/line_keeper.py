@@ -1,0 +1,129 @@
+"""Makes the running lines be what the settings say: at the start, and whenever the settings change."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from firmware.config import LineSettings, Settings
+from firmware.drivers import driver_type
+from firmware.effects import RaiseAlarm, ResolveAlarm
+from firmware.errors import OffhookError
+from firmware.line_state import LineState, Phase
+from firmware.live import LineAbout, SoundState
+from firmware.model import LineId, LineKind
+from firmware.policy import LinePolicy, recorded_from
+from firmware.ports import Clock, LineDriver, LineListener, Recorder
+from firmware.runtime import RunningLine, Runtime, Unwatched
+from firmware.signals.listener import AnalogListener
+from firmware.store.facts import LineKnown
+from firmware.store.writer import StoreWriter
+
+log = logging.getLogger("offhook.lines")
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What a line takes over from the process before this one."""
+
+    state: LineState | None = None
+    unwatched: Unwatched | None = None
+
+
+class LineKeeper:
+    """Starts, swaps and stops lines. All of it runs on the core loop (`Runtime.do`), so lines never change under it."""
+
+    def __init__(self, *, runtime: Runtime, recorder: Recorder, store: StoreWriter, clock: Clock) -> None:
+        self._runtime = runtime
+        self._recorder = recorder
+        self._store = store
+        self._clock = clock
+        self._wanted: dict[LineId, tuple[LineSettings, float]] = {}
+        self._running: dict[LineId, tuple[LineSettings, float]] = {}
+
+    def apply(self, settings: Settings, inherited: Mapping[LineId, Inherited] | None = None) -> None:
+        """Runs the lines of ``settings``. A line that is in a call keeps its old settings until the call is over."""
+        self._wanted = {line.id: (line, settings.recording.preroll_s) for line in settings.lines}
+        self.settle(inherited)
+
+    def settle(self, inherited: Mapping[LineId, Inherited] | None = None) -> None:
+        """Swaps every line that differs from what is wanted and is not in a call."""
+        for line in [line for line in self._running if self._wanted.get(line) != self._running[line]]:
+            if self._runtime.lines[line].state.phase is Phase.IDLE:
+                self._stop(line)
+        for line, (settings, preroll_s) in self._wanted.items():
+            if line not in self._running:
+                self._start(settings, preroll_s, (inherited or {}).get(line, Inherited()))
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether some line waits for the end of its call to be swapped."""
+        return self._wanted != self._running
+
+    def stop(self) -> None:
+        """Stops every driver; open calls stay open in the database and go on after the next start."""
+        for line in list(self._running):
+            self._runtime.lines[line].driver.stop()
+
+    def _start(self, line: LineSettings, preroll_s: float, inherited: Inherited) -> None:
+        now = self._clock.now()
+        try:
+            driver = driver_type(line.driver)(line.id, line.options, self._runtime.post, self._clock)  # type: ignore[call-arg]
+        except OffhookError as error:
+            log.error("line %s cannot start: %s", line.id, error, extra={"offhook": {"line": line.id}})
+            self._store.submit(
+                [RaiseAlarm(key="line_misconfigured", subject=line.id, at=now, params={"reason": str(error)})]
+            )
+            return
+        policy = LinePolicy(
+            kind=driver.kind,
+            actions=driver.actions,
+            preroll_s=preroll_s,
+            record_from=recorded_from(driver.kind),
+            answer_supervision=line.tells_answer(driver.kind),
+        )
+        state = inherited.state or LineState(line=line.id, policy=policy)
+        about = LineAbout(id=line.id, label=line.name, kind=driver.kind, driver=line.driver)
+        source = driver.audio_source()
+        running = RunningLine(
+            about=about,
+            driver=driver,
+            state=state,
+            sound=SoundState.OK if source is not None else SoundState.NONE,
+            unwatched=inherited.unwatched,
+        )
+        self._store.submit(
+            [
+                LineKnown(line=line.id, kind=driver.kind, driver=line.driver, label=line.name, at=now),
+                ResolveAlarm(key="line_misconfigured", subject=line.id, at=now),
+            ]
+        )
+        self._runtime.add(running)
+        if source is not None:
+            self._recorder.add_line(line.id, source, preroll_s, _listener(line.id, driver))
+        self._running[line.id] = (line, preroll_s)
+        driver.start()
+
+    def _stop(self, line: LineId) -> None:
+        self._runtime.lines[line].driver.stop()
+        self._recorder.remove_line(line)
+        self._runtime.drop(line)
+        del self._running[line]
+
+
+def policy_of(line: LineSettings, preroll_s: float) -> LinePolicy:
+    """The policy of a line before its driver is made: for a call that was open when the recorder went down."""
+    kind = driver_type(line.driver).kind
+    return LinePolicy(
+        kind=kind,
+        actions=driver_type(line.driver).actions,
+        preroll_s=preroll_s,
+        record_from=recorded_from(kind),
+        answer_supervision=line.tells_answer(kind),
+    )
+
+
+def _listener(line: LineId, driver: LineDriver) -> LineListener | None:
+    """Decoders of what an analog line carries; a module says everything in words."""
+    return AnalogListener(line) if driver.kind is LineKind.ANALOG else None
