@@ -188,10 +188,10 @@ class _Link:
         if deadline_s is not None:
             wait_s = min(wait_s, deadline_s - time.monotonic())
         try:
-            readable, _, _ = select.select([self._port, self._waker], [], [], max(wait_s, 0.0))
-            if self._waker in readable:
+            readable, _, _ = select.select([self._port.fileno(), self._waker.fileno()], [], [], max(wait_s, 0.0))
+            if self._waker.fileno() in readable:
                 self._waker.clear()
-            data = self._port.read(max(self._port.in_waiting, 1)) if self._port in readable else b""
+            data = self._port.read(max(self._port.in_waiting, 1)) if self._port.fileno() in readable else b""
         except (OSError, serial.SerialException) as error:
             raise _LostError(UNPLUGGED) from error
         now_s = time.monotonic()

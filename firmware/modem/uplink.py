@@ -1,4 +1,4 @@
-"""What waits to be sent to a module's PCM port: written without ever blocking; the oldest is dropped if it takes none."""
+"""What waits to be sent to a module's PCM port: written without blocking; the oldest is dropped if it takes none."""
 
 from __future__ import annotations
 
