@@ -11,7 +11,7 @@ from cli.context import Box, pass_box
 @pass_box
 def command(box: Box) -> None:
     """Makes the database, or brings it up to date. The other services refuse a wrong version."""
-    from firmware.store.database import migrate  # noqa: PLC0415 - as the other commands: loaded when used
+    from firmware.store.migrate import migrate  # noqa: PLC0415 - as the other commands: loaded when used
 
     migrate(box.database)
     click.echo(f"the database {box.database} is up to date")
