@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import tomllib
 from collections import defaultdict
@@ -12,20 +13,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sqlite_utils import Database
+
 from firmware.errors import StoreError
+from firmware.store import settings
+from firmware.store.boot import corrected
 from firmware.store.database import open_reader
 
 PAGE_SIZE = 50
 
-_CALL_COLUMNS = (
-    "call.id, call.line, coalesce(line.label, call.line) AS line_label, coalesce(line.kind, '') AS line_kind, "
-    "direction, status, number, name, presentation, started_utc_ms, answered_utc_ms, ended_utc_ms, outcome, end_reason, "
-    "flags"
-)
-_RECORDING_COLUMNS = (
-    "id, call_id, part, status, started_utc_ms, duration_ms, roles, cut_short, one_way, silent, "
-    "flac_path, opus_path, error"
-)
+_STARTED = corrected("call.started_utc_ms", "call.started_boot_ns", "b")
+_CALLS = f"""
+    SELECT call.id, call.line, coalesce(line.label, call.line) AS line_label, coalesce(line.kind, '') AS line_kind,
+        direction, status, number, name, presentation, call.boot_no, call.started_boot_ns,
+        {_STARTED} AS started_utc_ms,
+        {corrected("answered_utc_ms", "answered_boot_ns", "ba")} AS answered_utc_ms,
+        {corrected("ended_utc_ms", "ended_boot_ns", "be")} AS ended_utc_ms,
+        outcome, end_reason, flags
+    FROM call JOIN boot b ON b.boot_no = call.boot_no
+        LEFT JOIN boot ba ON ba.boot_no = coalesce(call.answered_boot_no, call.boot_no)
+        LEFT JOIN boot be ON be.boot_no = coalesce(call.ended_boot_no, call.boot_no)
+        LEFT JOIN line ON line.id = call.line
+"""  # noqa: S608  constants only
+_RECORDINGS = """
+    SELECT id, call_id, part, status, duration_ms, roles, cut_short, one_way, silent, flac_path, opus_path, error
+    FROM recording
+"""
+_CURSOR = re.compile(r"([0-9]{1,9})\.([0-9]{1,18})\.([\w.:-]{1,128})", re.ASCII)
+_PLACE = "(call.boot_no, call.started_boot_ns, call.id)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +51,6 @@ class RecordingRow:
     call_id: str
     part: int
     status: str
-    started_utc_ms: int
     duration_ms: int | None
     roles: tuple[str, ...]
     cut_short: bool
@@ -66,6 +80,8 @@ class CallRow:
     number: str | None
     name: str | None
     presentation: str
+    boot_no: int
+    started_boot_ns: int
     started_utc_ms: int
     answered_utc_ms: int | None
     ended_utc_ms: int | None
@@ -84,21 +100,24 @@ class CallRow:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place between two calls of the list: newest first, ids decide between calls of one millisecond."""
+    """A place in the list, on the clock that never jumps: setting the box's clock moves no call to another page."""
 
-    started_utc_ms: int
+    boot_no: int
+    started_boot_ns: int
     call_id: str
 
     @classmethod
+    def of(cls, call: CallRow) -> Cursor:
+        return cls(call.boot_no, call.started_boot_ns, call.id)
+
+    @classmethod
     def parse(cls, text: str | None) -> Cursor | None:
-        """``<ms>.<call id>`` as an address carries it; ``None`` for anything else."""
-        ms, dot, call_id = (text or "").partition(".")
-        if not dot or not ms.isascii() or not ms.isdigit() or len(ms) > 15 or len(call_id) > 128:
-            return None
-        return cls(int(ms), call_id)
+        """``<boot>.<ns>.<call id>`` as an address carries it; ``None`` for anything else."""
+        match = _CURSOR.fullmatch(text or "")
+        return None if match is None else cls(int(match[1]), int(match[2]), match[3])
 
     def __str__(self) -> str:
-        return f"{self.started_utc_ms}.{self.call_id}"
+        return f"{self.boot_no}.{self.started_boot_ns}.{self.call_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +137,13 @@ class CallReader:
     def page(self, *, before: Cursor | None = None, after: Cursor | None = None) -> CallPage:
         """Calls older than ``before``, or newer than ``after``, or the newest."""
         upwards = after is not None and before is None
-        where, order, cursor = ("", "DESC", None)
-        if before is not None:
-            where, cursor = "WHERE (started_utc_ms, call.id) < (?, ?)", before
-        elif after is not None:
-            where, order, cursor = "WHERE (started_utc_ms, call.id) > (?, ?)", "ASC", after
+        cursor = before or after
+        order = "ASC" if upwards else "DESC"
+        where = "" if cursor is None else f"WHERE {_PLACE} {'>' if upwards else '<'} (?, ?, ?)"
         found = self._calls(
-            f"{where} ORDER BY started_utc_ms {order}, call.id {order} LIMIT {PAGE_SIZE + 1}",
-            () if cursor is None else (cursor.started_utc_ms, cursor.call_id),
+            f"{where} ORDER BY call.boot_no {order}, call.started_boot_ns {order}, call.id {order} "
+            f"LIMIT {PAGE_SIZE + 1}",
+            () if cursor is None else (cursor.boot_no, cursor.started_boot_ns, cursor.call_id),
         )
         more, calls = len(found) > PAGE_SIZE, found[:PAGE_SIZE]
         if upwards:
@@ -137,8 +155,8 @@ class CallReader:
         has_older = True if upwards else more
         return CallPage(
             tuple(calls),
-            newer=Cursor(first.started_utc_ms, first.id) if has_newer else None,
-            older=Cursor(last.started_utc_ms, last.id) if has_older else None,
+            newer=Cursor.of(first) if has_newer else None,
+            older=Cursor.of(last) if has_older else None,
         )
 
     def call(self, call_id: str) -> CallRow | None:
@@ -147,7 +165,7 @@ class CallReader:
 
     def recording(self, recording_id: str) -> RecordingRow | None:
         rows = self._connection.execute(
-            f"SELECT {_RECORDING_COLUMNS} FROM recording WHERE id = ?",  # noqa: S608  constant columns
+            f"{_RECORDINGS} WHERE id = ?",
             (recording_id,),
         ).fetchall()
         return _recording(rows[0], {}) if rows else None
@@ -158,16 +176,16 @@ class CallReader:
 
     def time_zone(self) -> str | None:
         """The zone that the settings in force name."""
-        row = self._connection.execute("SELECT document FROM setting ORDER BY version DESC LIMIT 1").fetchone()
-        if row is None:
+        setting = settings.newest(Database(self._connection))
+        if setting is None:
             return None
-        box = tomllib.loads(row[0]).get("box", {})
+        box = tomllib.loads(setting.document).get("box", {})
         zone = box.get("time_zone")
         return zone if isinstance(zone, str) else None
 
     def _calls(self, tail: str, arguments: Sequence[object]) -> list[CallRow]:
         rows = self._connection.execute(
-            f"SELECT {_CALL_COLUMNS} FROM call LEFT JOIN line ON line.id = call.line {tail}",  # noqa: S608  no input in it
+            f"{_CALLS} {tail}",
             arguments,
         ).fetchall()
         recordings = self._recordings([row["id"] for row in rows])
@@ -176,7 +194,7 @@ class CallReader:
     def _recordings(self, call_ids: Sequence[str]) -> dict[str, list[RecordingRow]]:
         marks = ",".join("?" * len(call_ids))
         rows = self._connection.execute(
-            f"SELECT {_RECORDING_COLUMNS} FROM recording WHERE call_id IN ({marks}) ORDER BY call_id, part",  # noqa: S608
+            f"{_RECORDINGS} WHERE call_id IN ({marks}) ORDER BY call_id, part",
             call_ids,
         ).fetchall()
         gap_rows = self._connection.execute(

@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
 from firmware.errors import ConfigError
@@ -50,10 +51,8 @@ def main(
     users = UserStore(data_dir / "web.db")
     code = first_run.prepare(users, run_dir)
     users.close()
-    where = f"unix:{unix_socket}" if unix_socket else f"http://{_bracketed(host)}:{port}/"
-    print(f"The page: {where}", flush=True)  # noqa: T201  the console is where the owner reads them
     if code is not None:
-        print(f"First-run code: {code}", flush=True)  # noqa: T201
+        print(f"First-run code: {code}", flush=True)  # noqa: T201  the console is where the owner reads it
     _Server(
         bind=f"unix:{unix_socket}" if unix_socket else f"{_bracketed(host)}:{port}",
         make=lambda: create_app(
@@ -110,6 +109,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "forwarded_allow_ips": "127.0.0.1",
             "loglevel": "warning",
             "umask": 0o007,
+            "when_ready": _print_address,
             "worker_exit": _stop_feed,
         }
         for key, value in settings.items():
@@ -120,6 +120,12 @@ class _Server(BaseApplication):  # type: ignore[misc]
         app: Flask = self._make()
         _services(app).subscription.start()
         return app
+
+
+def _print_address(server: Arbiter) -> None:
+    """Only now somebody listens there, and a port that was left to the system (0) is known."""
+    for listener in server.LISTENERS:
+        print(f"The page: {listener}", flush=True)  # noqa: T201
 
 
 def _stop_feed(_arbiter: object, worker: _Worker) -> None:

@@ -137,6 +137,13 @@ class Hub:
             elif kind == "recording":
                 self._publish("recording", {"recording": event["recording"]})
 
+    def today_is(self, today: Mapping[str, Any]) -> None:
+        """Takes the recorder's counts of today's calls."""
+        with self._lock:
+            if dict(today) != self._today:
+                self._today = dict(today)
+                self._publish("today", {"today": self._today})
+
     def link_is(self, link: str) -> None:
         """Notes whether the recorder is ``up``, ``stalled`` (connected, but not watching the lines) or ``down``."""
         with self._lock:

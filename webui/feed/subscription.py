@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from firmware.ipc.client import RecorderClient, RecorderUnreachableError, RefusedError
@@ -18,6 +18,8 @@ STALLED_AFTER_S = 3.0
 """The recorder touches its ``alive`` file twice a second; this long without means that it does not watch the lines."""
 
 _LOOK_EVERY_S = 1.0
+_COUNT_EVERY_S = 60.0
+_SETTLE_S = 1.0
 _FIRST_RETRY_S = 0.2
 _LONGEST_RETRY_S = 2.0
 
@@ -25,18 +27,24 @@ _LONGEST_RETRY_S = 2.0
 class Subscription:
     """A worker that connects, listens, notices when the recorder stalls or goes, and connects again."""
 
-    def __init__(self, run_dir: Path, hub: Hub, *, utc_s: Callable[[], float] = time.time) -> None:
+    def __init__(self, run_dir: Path, hub: Hub) -> None:
         self._socket_path = run_dir / "recorder.sock"
         self._alive_path = run_dir / "alive"
         self._hub = hub
-        self._utc_s = utc_s
-        self._worker = Worker("recorder-feed", self._run)
+        self._asked = threading.Event()
+        self._listener = Worker("recorder-feed", self._run)
+        self._counter = Worker("recorder-counts", self._count)
 
     def start(self) -> None:
-        self._worker.start()
+        self._listener.start()
+        self._counter.start()
 
     def stop(self, deadline_s: float = 10.0) -> None:
-        self._worker.stop(deadline_s)
+        for worker in (self._listener, self._counter):
+            worker.request_stop()
+        self._asked.set()
+        for worker in (self._listener, self._counter):
+            worker.join(deadline_s)
 
     def _run(self, stop: threading.Event) -> None:
         retry_s = _FIRST_RETRY_S
@@ -58,14 +66,29 @@ class Subscription:
                 event = events.next(_LOOK_EVERY_S)
                 if event is not None:
                     self._hub.recorder_said(event)
+                    if event.get("event") == "call":
+                        self._asked.set()
                 if time.monotonic() - looked_s >= _LOOK_EVERY_S:
                     looked_s = time.monotonic()
                     self._hub.link_is("stalled" if self._stalled() else "up")
 
+    def _count(self, stop: threading.Event) -> None:
+        """Today's counts come with the full state only: asks for it when calls have changed, or the day may have."""
+        while not stop.is_set():
+            self._asked.wait(_COUNT_EVERY_S)
+            if stop.wait(_SETTLE_S):
+                return
+            self._asked.clear()
+            try:
+                with RecorderClient(self._socket_path, deadline_s=2.0) as recorder:
+                    self._hub.today_is(recorder.request("state").get("today", {}))
+            except (RecorderUnreachableError, RefusedError):
+                log.debug("today's counts are not to be had: the recorder does not answer")
+
     def _stalled(self) -> bool:
+        """Judged by the clock that never jumps; a mark of another boot or none at all says nothing."""
         try:
-            touched_s = self._alive_path.stat().st_mtime
-        except OSError:
-            return False  # a recorder that has only just made its socket
-        # The moment of a touch may lie ahead when the clock was set back; only the past counts.
-        return self._utc_s() - touched_s > STALLED_AFTER_S
+            watched_ns = int(json.loads(self._alive_path.read_text())["boot_ns"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) - watched_ns > STALLED_AFTER_S * 1e9

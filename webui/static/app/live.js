@@ -35,7 +35,7 @@ class LiveBoard extends HTMLElement {
       else this.#alarms.set(alarm.id, alarm);
       this.#drawAlarms();
     });
-    on("call", ({ call }) => this.#count(call));
+    on("today", ({ today }) => this.#drawToday(today));
     on("link", (link) => this.#takeLink(link));
     on("lost", () => this.#takeLink({ link: "lost" }));
     this.ticking = setInterval(() => this.#tick(), 500);
@@ -56,10 +56,7 @@ class LiveBoard extends HTMLElement {
       }
     }
     for (const line of state.lines) this.#drawLine(line);
-    for (const [key, value] of Object.entries(state.today)) {
-      const place = this.querySelector(`[data-today="${CSS.escape(key)}"]`);
-      if (place) place.textContent = value;
-    }
+    this.#drawToday(state.today);
     this.#takeLink(state);
     this.#drawAlarms();
     this.#drawSummary();
@@ -75,15 +72,11 @@ class LiveBoard extends HTMLElement {
     this.#heardAt = performance.now();
   }
 
-  #count(call) {
-    // The next full state corrects this; until then the strip must not lag behind the cards.
-    if (call.status !== "ended" || call.outcome === "abandoned") return;
-    const add = (key) => {
-      const place = this.querySelector(`[data-today="${key}"]`);
-      place.textContent = Number(place.textContent) + 1 || place.textContent;
-    };
-    add("calls");
-    if (call.outcome === "missed") add("missed");
+  #drawToday(today) {
+    for (const [key, value] of Object.entries(today)) {
+      const place = this.querySelector(`[data-today="${CSS.escape(key)}"]`);
+      if (place) place.textContent = value;
+    }
   }
 
   #drawLine(line) {

@@ -1,5 +1,5 @@
 // One event stream for the whole page, closed while nobody looks: a browser has six connections to a box over HTTP/1.1.
-const KINDS = ["state", "line", "levels", "call", "recording", "alarm", "link"];
+const KINDS = ["state", "line", "levels", "call", "recording", "alarm", "today", "link"];
 const POLL_EVERY_MS = 10000;
 
 class Stream extends EventTarget {
