@@ -8,13 +8,13 @@ import threading
 from dataclasses import dataclass
 from typing import ClassVar
 
-from attrs import field, frozen, validators
+from attrs import Attribute, field, frozen, validators
 from gpiozero.exc import GPIOZeroError
 
 from firmware.analog.pins import PortPins
 from firmware.analog.profile import load_profile
 from firmware.effects import LineAction
-from firmware.errors import DeviceError
+from firmware.errors import ConfigError, DeviceError
 from firmware.events import LineDown, LineEvent, LineUp
 from firmware.model import ChannelRole, Instant, LineId, LineKind
 from firmware.ports import AudioSource, Clock, EventSink
@@ -31,11 +31,18 @@ _LATE_EDGE_S = 0.04
 _LOST = (OSError, GPIOZeroError, DeviceError)
 
 
+def _is_a_profile(_: object, __: Attribute[str], name: str) -> None:
+    try:
+        load_profile(name)
+    except ConfigError as error:
+        raise ValueError("; ".join(error.faults)) from error
+
+
 @frozen(kw_only=True)
 class FxoOptions:
     """``[lines.options]`` of an analog line."""
 
-    profile: str
+    profile: str = field(validator=_is_a_profile)
     """Name of a hat profile (docs/hat-profiles.md), or the path of one."""
     port: int = field(default=1, validator=validators.ge(1))
     audio_device: str | None = None
@@ -50,7 +57,9 @@ class FxoOptions:
     """How long the handset must lie before the call is over: raise it to 1300 where long hook flashes are used."""
 
     def __attrs_post_init__(self) -> None:
-        load_profile(self.profile).port(self.port)
+        ports = len(load_profile(self.profile).ports)
+        if self.port > ports:
+            raise ValueError(f"'port' must be at most {ports} on this board, not {self.port}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,7 @@ class FxoLine:
 
     kind: ClassVar[LineKind] = LineKind.ANALOG
     options_type: ClassVar[type[FxoOptions]] = FxoOptions
-    actions: ClassVar[frozenset[str]] = frozenset({LineAction.ANSWER, LineAction.HANG_UP})
+    actions: ClassVar[frozenset[str]] = frozenset({LineAction.ANSWER.value, LineAction.HANG_UP.value})
 
     def __init__(self, line: LineId, options: FxoOptions, sink: EventSink, clock: Clock) -> None:
         """Raises `ConfigError` when the profile is missing or wrong."""

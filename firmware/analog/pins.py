@@ -82,11 +82,12 @@ class PortPins:
             self._relay.value = int(on)
 
     def close(self) -> None:
-        """Lets go of every pin, also of those that are already gone."""
-        devices = [*self.sensors.values(), *([self._relay] if self._relay is not None else [])]
+        """Lets go of every pin, also of those that are already gone; a line that the box seized is free again."""
+        relay = [] if self._relay is None else [self._relay.off, self._relay.close]
+        sensors = [sensor.close for sensor in self.sensors.values()]
         self.sensors, self._relay = {}, None
-        for device in devices:
+        for let_go in (*relay, *sensors):
             try:
-                device.close()
+                let_go()
             except (OSError, gpiozero.GPIOZeroError):  # its chip is gone: nothing is left to let go of
                 continue

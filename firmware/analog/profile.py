@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 from collections import Counter
@@ -12,10 +11,12 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-import cattrs
-from attrs import Attribute, Factory, field, fields, frozen, validators
-from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError, IterableValidationError
+from attrs import Attribute, Factory, field, frozen, validators
+from cattrs import BaseValidationError
 
+from firmware.config_checks import did_you_mean
+from firmware.config_faults import faults_in
+from firmware.config_structure import structure
 from firmware.errors import ConfigError
 from firmware.signals.hook import HookTiming
 from firmware.signals.loop_watch import LoopTiming
@@ -24,8 +25,15 @@ from firmware.signals.ring import RingTiming
 PROFILE_FOLDER = "/etc/offhook/hats"
 """Where an admin puts profiles of their own boards; one of the same name as a shipped one goes before it."""
 
-PinName = int | str
-"""A GPIO number of the Pi (BCM), a GPIO line's name, or ``<chip label>:<number or name>`` on another GPIO chip."""
+Pin = Any
+"""int or str: a GPIO number of the Pi (BCM), a GPIO line's name, or ``<chip label>:<number or name>``."""
+
+
+def _is_pin(_: object, __: Attribute[Any], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
+        raise ValueError(f"must be a GPIO number or the name of a GPIO line, not {value!r}")
+    if isinstance(value, int) and value < 0:
+        raise ValueError(f"must be 0 or more, not {value}")
 
 
 def _within(low: int, high: int) -> Any:
@@ -36,7 +44,7 @@ def _within(low: int, high: int) -> Any:
 class InputPin:
     """A sensor of the board: ``active_high`` is the level at which it says yes; ``pull`` is the Pi's own resistor."""
 
-    pin: PinName
+    pin: Pin = field(validator=_is_pin)
     active_high: bool = True
     pull: str = field(default="none", validator=validators.in_(("none", "up", "down")))
 
@@ -45,7 +53,7 @@ class InputPin:
 class OutputPin:
     """Something the board can be told: ``active_high`` is the level that switches it on."""
 
-    pin: PinName
+    pin: Pin = field(validator=_is_pin)
     active_high: bool = True
 
 
@@ -76,10 +84,9 @@ class Audio:
     channels: int = field(default=1, validator=_within(1, 32))
     channel: int = field(default=0, validator=validators.ge(0))
 
-    @channel.validator
-    def _one_of_the_channels(self, _: Attribute[int], value: int) -> None:
-        if value >= self.channels:
-            raise ValueError(f"'channel' must be below 'channels' ({self.channels}), not {value}")
+    def __attrs_post_init__(self) -> None:
+        if self.channel >= self.channels:
+            raise ValueError(f"'channel' must be below 'channels' ({self.channels}), not {self.channel}")
 
 
 @frozen(kw_only=True)
@@ -94,7 +101,7 @@ class Port:
     hook_relay: OutputPin | None = None
     """Seizes the line. It must make ``off_hook`` active, as a lifted handset does."""
 
-    def pins(self) -> Iterator[PinName]:
+    def pins(self) -> Iterator[int | str]:
         """Every pin the port uses."""
         yield from (p.pin for p in (self.ring, self.off_hook, self.polarity, self.hook_relay) if p is not None)
 
@@ -108,7 +115,7 @@ class Panel:
     fault: OutputPin | None = None
     button: InputPin | None = None
 
-    def pins(self) -> Iterator[PinName]:
+    def pins(self) -> Iterator[int | str]:
         """Every pin the panel uses."""
         yield from (p.pin for p in (self.ready, self.recording, self.fault, self.button) if p is not None)
 
@@ -148,71 +155,17 @@ class HatProfile:
         return self.ports[number - 1]
 
 
-def _pin_name(value: object, _: object) -> PinName:
-    if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
-        raise ValueError(f"a pin is a GPIO number or a line name, not {value!r}")
-    if isinstance(value, int) and value < 0:
-        raise ValueError(f"a pin's number is 0 or more, not {value}")
-    return value
-
-
-def _strictly(kind: type) -> Any:
-    def structure(value: object, _: object) -> Any:
-        if type(value) is not kind:
-            raise ValueError(f"must be {'true or false' if kind is bool else kind.__name__}, not {value!r}")
-        return value
-
-    return structure
-
-
-def _converter() -> cattrs.Converter:
-    converter = cattrs.Converter(forbid_extra_keys=True)
-    converter.register_structure_hook(PinName, _pin_name)
-    for kind in (bool, int, str):
-        converter.register_structure_hook(kind, _strictly(kind))
-    return converter
-
-
-_CONVERTER = _converter()
-
-
-def _did_you_mean(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(sorted(known))}"
-
-
-def _faults(error: Exception, where: str = "") -> Iterator[str]:
-    """Every fault in ``error``, each with the place it stands at."""
-    if isinstance(error, ClassValidationError):
-        noted, others = error.group_exceptions()
-        for inner, note in noted:
-            yield from _faults(inner, f"{where}.{note.name}".lstrip("."))
-        for inner in others:
-            yield from _faults(inner, where)
-    elif isinstance(error, IterableValidationError):
-        noted_items, others = error.group_exceptions()
-        for inner, item in noted_items:
-            yield from _faults(inner, f"{where}[{int(item.index) + 1}]")
-        for inner in others:
-            yield from _faults(inner, where)
-    elif isinstance(error, ForbiddenExtraKeysError):
-        for key in sorted(error.extra_fields):
-            known = [attribute.name for attribute in fields(error.cl)]
-            yield f"{where or 'the profile'}: no setting is called {key!r}{_did_you_mean(key, known)}"
-    elif isinstance(error, KeyError):
-        yield f"{where or 'the profile'}: {error.args[0]!r} is missing"
-    else:
-        yield f"{where or 'the profile'}: {error.args[0] if error.args else error}"
-
-
 def parse_profile(text: str, name: str = "profile") -> HatProfile:
     """Reads a hat profile. Raises `ConfigError` with all its faults at once."""
     try:
-        return _CONVERTER.structure(tomllib.loads(text), HatProfile)
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError([f"hat profile {name}: not TOML: {error}"]) from error
-    except ClassValidationError as error:
-        raise ConfigError([f"hat profile {name}: {fault}" for fault in _faults(error)]) from error
+        raise ConfigError([f"hat profile {name}: is not TOML: {error}"]) from error
+    try:
+        return structure(document, HatProfile)
+    except BaseValidationError as error:
+        faults = [f"hat profile {name}: {fault.removeprefix(': ')}" for fault in faults_in(error, document)]
+        raise ConfigError(faults) from error
 
 
 def _shipped() -> dict[str, Traversable]:
@@ -240,7 +193,8 @@ def load_profile(name: str) -> HatProfile:
     else:
         source = {**_shipped(), **_own()}.get(name)
     if source is None:
-        raise ConfigError([f"no hat profile is called {name!r}{_did_you_mean(name, profile_names())}"])
+        hint = did_you_mean(name, profile_names()) or f"; there are: {', '.join(profile_names())}"
+        raise ConfigError([f"no hat profile is called {name!r}{hint}"])
     try:
         text = source.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -25,7 +25,7 @@ def pin_factory() -> Any:
             gpiozero.Device.pin_factory = None
         try:
             gpiozero.Device.ensure_pin_factory()
-        except (OSError, BadPinFactory) as error:
+        except (OSError, ImportError, BadPinFactory) as error:
             raise DeviceError(f"no GPIO can be opened: {error}") from error
         return gpiozero.Device.pin_factory
 
@@ -41,6 +41,6 @@ def gpio_chip_labels() -> tuple[str, ...]:
         return ()
     if labels is not None:
         return labels()
-    from firmware.gpio.chips import chip_labels  # noqa: PLC0415 - needs gpiod, which not every host has
+    from firmware.gpio.chips import SystemChips  # noqa: PLC0415 - needs gpiod, which not every host has
 
-    return chip_labels()
+    return SystemChips().labels()
