@@ -141,18 +141,12 @@ class RecordingOpened(RecorderEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingFound(RecorderEvent):
+class RecordingFound(RecordingOpened):
     """A raw file of an earlier run was in the spool; the store may not know of it. `RecordingClosed` follows.
 
     ``at`` is its first frame's moment; its ``boot_ns`` counts in the boot ``boot_id`` (None: not known).
     """
 
-    recording: RecordingId
-    call: CallId
-    part: int
-    raw_path: str
-    rate_hz: int
-    roles: tuple[ChannelRole, ...]
     boot_id: str | None
 
 
@@ -257,7 +251,7 @@ class Recorder(Protocol):
     def listen(self, order: ListenFor) -> None: ...
 
     def recover(self) -> object:
-        """Finishes what an earlier run left in the spool, in the background; called once, before `add_line`."""
+        """Finishes what an earlier run left in the spool, in the background; called once."""
         ...
 
     def confirm(self, recording: RecordingId) -> None:

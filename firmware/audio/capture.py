@@ -18,6 +18,7 @@ FIRST_RETRY_S = 0.1
 LAST_RETRY_S = 2.0
 STUCK_S = 2.0
 """A read may block for 1 s; one that takes longer than this hangs in the driver."""
+OPEN_STUCK_S = 10.0
 
 
 class Capture:
@@ -31,7 +32,8 @@ class Capture:
         self._clock = clock
         self._sounding: bool | None = None
         self._state_lock = threading.Lock()
-        self._read_began_s: float | None = None
+        self._open_began_s = 0.0
+        self._read_began_s = 0.0
         self._worker = Worker(f"capture {line}", self._run)
 
     def start(self) -> None:
@@ -45,9 +47,9 @@ class Capture:
 
     def check_stuck(self) -> None:
         """Called by the file thread, because a thread that hangs in a driver cannot tell it."""
-        began_s = self._read_began_s
-        if began_s is not None and time.monotonic() - began_s > STUCK_S:
-            self._lost(f"the sound device has not answered for {STUCK_S:.0f} s; unplug it and plug it in again")
+        limit_s, began_s = (STUCK_S, self._read_began_s) if self._read_began_s else (OPEN_STUCK_S, self._open_began_s)
+        if began_s and time.monotonic() - began_s > limit_s:
+            self._lost(f"the sound device has not answered for {limit_s:.0f} s; unplug it and plug it in again")
 
     def _run(self, stop: threading.Event) -> None:
         retry_s = FIRST_RETRY_S
@@ -64,6 +66,7 @@ class Capture:
     def _read_until_gone(self, stop: threading.Event) -> None:
         source = self.source
         try:
+            self._open_began_s = time.monotonic()
             source.open()
             while not stop.is_set():
                 self._read_began_s = time.monotonic()
@@ -73,7 +76,7 @@ class Capture:
                 if block is not None:
                     self._inbox.put_block(block)
         finally:
-            self._read_began_s = None
+            self._open_began_s = self._read_began_s = 0.0
             source.close()
 
     def _back(self) -> None:
@@ -83,7 +86,7 @@ class Capture:
                 return
             self._sounding = True
         log.info("sound of %s is there", self._line)
-        self._inbox.put(SourceUp(now))
+        self._inbox.put(SourceUp(now, self.source.rate_hz, self.source.roles))
         self._sink(SoundBack(line=self._line, at=now))
 
     def _lost(self, reason: str) -> None:

@@ -54,13 +54,15 @@ def encode(raw: Path, header: Header, data_dir: Path) -> Encoded:
         stem.with_name(stem.name + suffix) for suffix in (".flac", ".opus", ".peaks.json", ".chain.jsonl")
     )
     try:
-        if not flac.exists() or not _same_sound(raw, header, flac):
+        again = flac.exists() and _same_sound(raw, header, flac)
+        if not again:
             _write_flac(raw, header, _tmp(flac))
             if not _same_sound(raw, header, _tmp(flac)):
                 raise EncodeError(f"{flac.name} decoded to other sound than {raw.name}; the raw file is kept")
             publish(_tmp(flac), flac)
-        _write_opus(raw, header, _tmp(opus))
-        publish(_tmp(opus), opus)
+        if not (again and opus.exists()):  # a published file is whole, and Opus never comes out the same twice
+            _write_opus(raw, header, _tmp(opus))
+            publish(_tmp(opus), opus)
         _write_peaks(raw, header, _tmp(peaks))
         publish(_tmp(peaks), peaks)
         shutil.copyfile(raw.with_suffix(".jsonl"), _tmp(chain))

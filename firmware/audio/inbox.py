@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from firmware.effects import ListenFor, StartRecording, StopRecording
-from firmware.model import Instant
+from firmware.model import ChannelRole, Instant
 from firmware.ports import Block
 
 
@@ -20,9 +20,11 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class SourceUp:
-    """The source was opened (again): its rate and channels are known from here on."""
+    """The source delivers (again); the blocks that follow have this rate and these channels."""
 
     at: Instant
+    rate_hz: int
+    roles: tuple[ChannelRole, ...]
 
 
 @dataclass(frozen=True, slots=True)

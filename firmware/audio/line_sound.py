@@ -43,7 +43,6 @@ class LineSound:
     ) -> None:
         """``closed`` is called on the file thread after `RecordingClosed` went to ``sink``."""
         self.line = line
-        self._source = source
         self._listener = listener
         self._sink = sink
         self._closed = closed
@@ -51,6 +50,8 @@ class LineSound:
         self._spool = spool
         self._boot_id = boot_id
         rate_hz = source.rate_hz
+        self._rate_hz = rate_hz
+        self._roles = source.roles
         self.inbox = LineInbox(limit_frames=round(QUEUE_S * rate_hz), wake_frames=round(WAKE_S * rate_hz))
         self._capture = Capture(line=line, source=source, inbox=self.inbox, sink=sink, clock=clock)
         self._files = Worker(f"files {line}", self._run)
@@ -58,7 +59,7 @@ class LineSound:
         self._recording: OpenRecording | None = None
         self._ended_ns = 0
         self._heard_until_ns = 0
-        self._device_lost = False
+        self._device_lost: SourceDown | None = None
         self._meter_blocks: list[Block] = []
         self._meter_frames = 0
         self._synced_ns = 0
@@ -100,30 +101,46 @@ class LineSound:
             case Dropped():
                 log.error("queue of %s was full: %d frames dropped", self.line, item.frames)
                 if self._recording is not None:
-                    self._recording.queue_overflowed(item.frames, self._source.rate_hz)
+                    self._recording.queue_overflowed(item.frames, self._rate_hz)
             case SourceDown():
-                self._device_lost = True
+                self._device_lost = item
                 if self._recording is not None:
                     self._recording.sound_lost(item.reason)
             case SourceUp():
-                self._device_lost = False
+                self._source_up(item)
 
     def _hear(self, block: Block) -> None:
-        rate_hz = self._source.rate_hz
+        rate_hz = self._rate_hz
         self._heard_until_ns = end_ns(block, rate_hz)
         self._preroll.push(block)
         if self._recording is not None:
-            self._recording.take(block, rate_hz, self._source.roles)
+            self._recording.take(block, rate_hz, self._roles)
         if self._listener is not None:
-            for event in self._listener.hear(block):
-                self._sink(event)
+            self._listen(self._listener, block)
         self._meter_blocks.append(block)
         self._meter_frames += block.frames
         if self._meter_frames >= round(WAKE_S * rate_hz):
             self._tell_levels()
 
+    def _listen(self, listener: LineListener, block: Block) -> None:
+        try:
+            for event in listener.hear(block):
+                self._sink(event)
+        except Exception:
+            # A sound that a decoder cannot bear comes again after a restart: the line is recorded without its decoder.
+            log.exception("the decoder of %s failed and is switched off until the next start", self.line)
+            self._listener = None
+
+    def _source_up(self, item: SourceUp) -> None:
+        self._device_lost = None
+        if (item.rate_hz, item.roles) != (self._rate_hz, self._roles):
+            self._rate_hz, self._roles = item.rate_hz, item.roles
+            self._preroll.clear()
+            self._meter_blocks.clear()
+            self._meter_frames = 0
+
     def _tell_levels(self) -> None:
-        samples = samples_of(b"".join(block.pcm for block in self._meter_blocks), len(self._source.roles))
+        samples = samples_of(b"".join(block.pcm for block in self._meter_blocks), len(self._roles))
         at = self._meter_blocks[-1].at
         self._meter_blocks.clear()
         self._meter_frames = 0
@@ -138,8 +155,10 @@ class LineSound:
         self._recording = OpenRecording(
             order, not_before_ns=self._ended_ns, tell=self._tell, folder=self._spool, boot_id=self._boot_id
         )
-        for block in self._preroll.since(self._recording.from_ns, self._source.rate_hz):
-            self._recording.take(block, self._source.rate_hz, self._source.roles)
+        for block in self._preroll.since(self._recording.from_ns, self._rate_hz):
+            self._recording.take(block, self._rate_hz, self._roles)
+        if self._device_lost is not None:
+            self._recording.sound_lost(self._device_lost.reason)
 
     def _stop_recording(self, order: StopRecording) -> None:
         if self._recording is not None and self._recording.id == order.recording:
@@ -156,7 +175,8 @@ class LineSound:
         if recording.over(now, self._heard_until_ns):
             self._finish_recording(now)
             return
-        recording.watch_silence(now, device_lost=self._device_lost)
+        recording.write()
+        recording.watch_silence(now, device_lost=self._device_lost is not None)
         if now.boot_ns - self._synced_ns >= SYNC_S * 1e9 - 20_000_000:
             recording.sync()
             self._synced_ns = now.boot_ns

@@ -66,9 +66,8 @@ class RawFile:
         return (self._written + len(self._waiting)) // self._frame_bytes
 
     def append(self, pcm: bytes | memoryview) -> None:
-        """Takes whole frames. Never raises for the disk: see `refused`."""
+        """Takes whole frames; `write_out` writes them."""
         self._waiting += pcm
-        self._write_out()
 
     def note_gap(self, missing_ms: int | None, cause: GapCause) -> None:
         """Sound is missing at the place that is appended next."""
@@ -79,7 +78,7 @@ class RawFile:
     def sync(self) -> None:
         """Forces what was appended to the disk."""
         if self._waiting or self._lines:
-            self._write_out()
+            self.write_out()
         if not self._dirty:
             return
         try:
@@ -93,7 +92,7 @@ class RawFile:
 
     def close(self) -> tuple[ChannelLevels, ...]:
         """Completes both files. What the disk still refuses is dropped and told as a gap."""
-        self._write_out()
+        self.write_out()
         if self._waiting:
             whole = len(self._waiting) - self._lead_bytes()
             self._dropped += whole // self._frame_bytes
@@ -136,7 +135,8 @@ class RawFile:
         """Bytes at the head of the waiting sound that complete a frame which is half on the disk."""
         return -self._written % self._frame_bytes
 
-    def _write_out(self) -> None:
+    def write_out(self) -> None:
+        """Writes what was appended. Never raises for the disk: see `refused`."""
         try:
             while self._waiting:
                 done = os.write(self._fd, self._waiting)

@@ -41,6 +41,7 @@ class SoundRecorder:
         self._spool = data_dir / "spool"
         make_folder(self._spool)
         make_folder(data_dir / "recordings")
+        self._left_behind = frozenset(path.name for path in self._spool.iterdir())
         self._lock = threading.Lock()
         self._lines: dict[LineId, LineSound] = {}
         self._retired: list[LineSound] = []
@@ -48,12 +49,12 @@ class SoundRecorder:
         self._sealer.start()
 
     def recover(self) -> SpoolFindings:
-        """Finishes what an earlier run left in the spool, on the sealing thread; call it once, before `add_line`.
+        """Finishes what an earlier run left in the spool, on the sealing thread; call it once.
 
-        Returns at once with what it found. Each recording comes as `RecordingFound`, `RecordingClosed` and
-        `RecordingSealed`. Raises `OSError` when the spool cannot be read.
+        Returns at once with what it found; recordings of this run are left alone. Each recording comes as
+        `RecordingFound`, `RecordingClosed` and `RecordingSealed`. Raises `OSError` when the spool cannot be read.
         """
-        findings = search_spool(self._data_dir)
+        findings = search_spool(self._data_dir, self._left_behind)
         for raw in findings.recordings:
             self._sealer.submit(partial(self._recover_one, raw))
         return findings
@@ -118,7 +119,10 @@ class SoundRecorder:
             sound.inbox.put(order)
 
     def confirm(self, recording: RecordingId) -> None:
-        """`RecordingSealed` of ``recording`` is committed in the database: its raw file may go."""
+        """`RecordingSealed` of ``recording`` is committed in the database: its raw file may go.
+
+        Also for a `RecordingFailed` whose cause is ``recorder_down``: its raw file is empty.
+        """
         self._sealer.confirm(recording)
 
     def close(self, deadline_s: float) -> None:
@@ -150,9 +154,11 @@ class SoundRecorder:
 
     def _recover_one(self, raw: Path) -> None:
         try:
-            for event in recover(raw, self._clock):
-                self._sink(event)
+            found, outcome = recover(raw, self._clock)
         except OSError as error:
             log.error("%s cannot be recovered now, it is tried again at the next start: %s", raw.name, error)
             return
-        self._sealer.seal(raw)
+        self._sink(found)
+        self._sink(outcome)
+        if isinstance(outcome, RecordingClosed):
+            self._sealer.seal(raw)

@@ -104,9 +104,15 @@ class OpenRecording:
         self.file.append(block.pcm if whole else block.pcm[first * frame_bytes : last * frame_bytes])
         self._last_end_ns = at.boot_ns + (last - first) * 1_000_000_000 // rate_hz
         self._last_sound = at
-        self._watch_disk(at)
+
+    def write(self) -> None:
+        """Hands the sound taken so far to the kernel: it survives the end of this process."""
+        if self.file is not None:
+            self.file.write_out()
+            self._watch_disk(self.file)
 
     def sync(self) -> None:
+        """Forces it to the card: it survives the end of power."""
         if self.file is not None:
             self.file.sync()
 
@@ -204,8 +210,9 @@ class OpenRecording:
         missing, self._missing = self._missing, None
         if self.file.frames == 0:
             # Before the first frame only what the box itself lost is a gap: a module's port is quiet until the answer.
-            if missing is not None and jump_ns > 0:
-                self.file.note_gap(jump_ns // 1_000_000, missing[1])
+            lost_ns = at.boot_ns - max(self.from_ns, self.order.at.boot_ns)
+            if missing is not None and lost_ns > 0:
+                self.file.note_gap(lost_ns // 1_000_000, missing[1])
             return
         if missing is not None:
             known_ms, cause = missing
@@ -213,12 +220,11 @@ class OpenRecording:
         elif jump_ns > _HOLE_NS:
             self.file.note_gap(jump_ns // 1_000_000, GapCause.DEVICE_LOST)
 
-    def _watch_disk(self, at: Instant) -> None:
-        assert self.file is not None
-        refused = self.file.refused
+    def _watch_disk(self, file: RawFile) -> None:
+        refused = file.refused
         if refused is not None and not self._write_refused:
-            reason = f"cannot write to {self.file.path.name} in {self._folder}: {refused.strerror}"
-            self._fail(at, GapCause.DISK_FULL, reason)
+            reason = f"cannot write to {file.path.name} in {self._folder}: {refused.strerror}"
+            self._fail(self._last_sound, GapCause.DISK_FULL, reason)
         self._write_refused = refused is not None
 
     def _fail(self, at: Instant, cause: GapCause, reason: str) -> None:

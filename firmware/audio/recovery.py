@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from firmware.audio.chain import Chunk, Close, Entry, Header, Sidecar, first_lin
 from firmware.audio.durable import fsync_folder, make_folder, write_durably
 from firmware.audio.levels import Meter
 from firmware.model import CallId, ChannelRole, Instant, LineId, RecordingId
-from firmware.ports import Clock, RecordingClosed, RecordingFound
+from firmware.ports import Clock, GapCause, RecordingClosed, RecordingFailed, RecordingFound
 
 log = logging.getLogger("offhook.audio")
 
@@ -36,15 +37,15 @@ class SpoolFindings:
     """Files that are none of ours, where they are now: for a person to look at."""
 
 
-def search_spool(data_dir: Path) -> SpoolFindings:
+def search_spool(data_dir: Path, names: Collection[str]) -> SpoolFindings:
     """Finds raw files that nobody writes any more. What is none of ours is moved aside, never deleted.
 
-    Call it while no recording is open. Raises `OSError`.
+    ``names``: what was in the spool before the first recording of this run was opened. Raises `OSError`.
     """
     spool = data_dir / "spool"
     recordings, set_aside = [], []
-    for path in sorted(spool.iterdir()):
-        if path.name == UNREADABLE:
+    for path in (spool / name for name in sorted(names)):
+        if path.name == UNREADABLE or not os.path.lexists(path):
             continue
         regular = path.is_file() and not path.is_symlink()
         if regular and path.suffix == ".raw" and _NAME.fullmatch(path.stem):
@@ -60,8 +61,10 @@ def search_spool(data_dir: Path) -> SpoolFindings:
     return SpoolFindings(tuple(recordings), tuple(set_aside))
 
 
-def recover(raw: Path, clock: Clock) -> tuple[RecordingFound, RecordingClosed]:
+def recover(raw: Path, clock: Clock) -> tuple[RecordingFound, RecordingClosed | RecordingFailed]:
     """Makes ``raw`` a closed recording with a complete sidecar. Raises `OSError` when the disk does not allow it.
+
+    `RecordingFailed`: the power went before the first sound was on the disk; there is nothing to seal.
 
     The same file gives the same result however often this was begun before: the close line comes last.
     """
@@ -93,6 +96,17 @@ def recover(raw: Path, clock: Clock) -> tuple[RecordingFound, RecordingClosed]:
         roles=header.roles,
         boot_id=header.boot_id or None,
     )
+    if not frames:
+        reason = "the recorder ended before the first sound was on the disk"
+        return found, RecordingFailed(
+            line=header.line,
+            at=clock.now(),
+            recording=header.recording,
+            call=header.call,
+            part=header.part,
+            cause=GapCause.RECORDER_DOWN,
+            reason=reason,
+        )
     closed = RecordingClosed(
         line=header.line,
         at=clock.now(),
