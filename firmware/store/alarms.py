@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
+from sqlite_utils import Database
+
 from firmware.errors import RequestError
 from firmware.model import Instant
 from firmware.store import outbox
 from firmware.store.alarm_texts import ALARMS, UNKNOWN, sentence
-from firmware.store.transaction import Row, Transaction
+from firmware.store.transaction import Row, Transaction, fetch
 
 
 def raise_alarm(tx: Transaction, *, key: str, subject: str, at: Instant, params: dict[str, str] | None = None) -> Row:
@@ -36,6 +38,16 @@ def resolve_alarm(tx: Transaction, *, key: str, subject: str, at: Instant) -> Ro
         return None
     tx.execute("UPDATE alarm SET resolved_utc_ms = ? WHERE id = ?", (at.utc_ms, standing["id"]))
     return _tell(tx, "alarm.resolved", int(standing["id"]))
+
+
+def stands(db: Database, key: str) -> bool:
+    return bool(fetch(db, "SELECT 1 FROM alarm WHERE key = ? AND resolved_utc_ms IS NULL LIMIT 1", (key,)))
+
+
+def resolve_everywhere(tx: Transaction, *, key: str) -> None:
+    """What the alarm told of is over for every subject."""
+    for row in tx.rows("SELECT subject FROM alarm WHERE key = ? AND resolved_utc_ms IS NULL", (key,)):
+        resolve_alarm(tx, key=key, subject=row["subject"], at=tx.now)
 
 
 def acknowledge(tx: Transaction, *, alarm: int, by: str) -> Row:

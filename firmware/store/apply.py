@@ -8,8 +8,15 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from firmware.effects import Account, RaiseAlarm, ResolveAlarm, SaveCall
-from firmware.ports import RecordingClosed, RecordingFailed, RecordingOpened, RecordingSealed, SealFailed
-from firmware.store import alarms, boot, calls, ledger, lines, recordings
+from firmware.ports import (
+    RecordingClosed,
+    RecordingFailed,
+    RecordingFound,
+    RecordingOpened,
+    RecordingSealed,
+    SealFailed,
+)
+from firmware.store import alarms, boot, calls, found, ledger, lines, recordings
 from firmware.store.facts import ClockSet, Fact, HoleInWatching, LineKnown
 from firmware.store.transaction import Transaction
 
@@ -55,6 +62,8 @@ def _apply(tx: Transaction, fact: Fact) -> str | None:  # noqa: PLR0912
             alarms.resolve_alarm(tx, key=key, subject=subject, at=at)
         case RecordingOpened():
             recordings.opened(tx, fact)
+        case RecordingFound():
+            found.recording_found(tx, fact)
         case RecordingClosed():
             recordings.closed(tx, fact)
         case RecordingSealed():

@@ -66,7 +66,7 @@ def follow_clock(tx: Transaction, *, source: str | None = None) -> None:
 def which(tx: Transaction, at: Instant) -> int:
     """The boot ``at`` belongs to: mostly this one; what was found after a restart may belong to one of the last few.
 
-    Two boots cannot be mixed up: at one value of the boot clock their wall clocks differ by the time between the starts.
+    Two boots cannot be mixed up: at one value of the boot clock their wall clocks differ by the time between starts.
     """
     if _disagreement_ms(tx.boot, at) < STEP_MS:
         return tx.boot.boot_no

@@ -19,10 +19,13 @@ _COLUMNS = (
 _FIXED = frozenset({"id", "line", "boot_no", "started_utc_ms", "started_boot_ns"})
 
 
-def save(tx: Transaction, call: Call) -> None:
-    """Stores ``call`` as it is now. The same value again changes nothing and tells nobody."""
+def save(tx: Transaction, call: Call, *, boot_no: int | None = None) -> None:
+    """Stores ``call`` as it is now. The same value again changes nothing and tells nobody.
+
+    Its moments belong to the boot ``boot_no``; None: to this one, or to an earlier one where the clocks say so.
+    """
     old = tx.row("SELECT * FROM call WHERE id = ?", (call.id,))
-    new = _row(tx, call, old)
+    new = _row(tx, call, old, boot_no)
     if old is None:
         marks = ", ".join(f":{name}" for name in _COLUMNS)
         tx.execute(f"INSERT INTO call ({', '.join(_COLUMNS)}) VALUES ({marks})", new)  # noqa: S608
@@ -60,8 +63,8 @@ def _refuse(tx: Transaction, call: Call, changed: list[str]) -> None:
     )
 
 
-def _row(tx: Transaction, call: Call, old: Row | None) -> Row:
-    started_boot_no = int(old["boot_no"]) if old else boot.which(tx, call.started)
+def _row(tx: Transaction, call: Call, old: Row | None, boot_no: int | None) -> Row:
+    started_boot_no = int(old["boot_no"]) if old else boot_no or boot.which(tx, call.started)
     return {
         "id": call.id,
         "line": call.line,
@@ -73,8 +76,8 @@ def _row(tx: Transaction, call: Call, old: Row | None) -> Row:
         "boot_no": started_boot_no,
         "started_utc_ms": call.started.utc_ms,
         "started_boot_ns": call.started.boot_ns,
-        **_moment(tx, "answered", call.answered, old),
-        **_moment(tx, "ended", call.ended, old),
+        **_moment(tx, "answered", call.answered, old, boot_no),
+        **_moment(tx, "ended", call.ended, old, boot_no),
         "outcome": call.outcome.value if call.outcome else None,
         "end_reason": call.end_reason.value if call.end_reason else None,
         "parts": call.parts,
@@ -82,11 +85,13 @@ def _row(tx: Transaction, call: Call, old: Row | None) -> Row:
     }
 
 
-def _moment(tx: Transaction, name: str, at: Instant | None, old: Row | None) -> Row:
+def _moment(tx: Transaction, name: str, at: Instant | None, old: Row | None, boot_no: int | None) -> Row:
     if at is None:
         return {f"{name}_utc_ms": None, f"{name}_boot_ns": None, f"{name}_boot_no": None}
-    if old and old[f"{name}_boot_ns"] == at.boot_ns and old[f"{name}_boot_no"] is not None:
-        boot_no = int(old[f"{name}_boot_no"])
-    else:
-        boot_no = boot.which(tx, at)
-    return {f"{name}_utc_ms": at.utc_ms, f"{name}_boot_ns": at.boot_ns, f"{name}_boot_no": boot_no}
+    if old and old[f"{name}_utc_ms"] == at.utc_ms and old[f"{name}_boot_no"] is not None:
+        return {column: old[column] for column in (f"{name}_utc_ms", f"{name}_boot_ns", f"{name}_boot_no")}
+    return {
+        f"{name}_utc_ms": at.utc_ms,
+        f"{name}_boot_ns": at.boot_ns,
+        f"{name}_boot_no": boot_no or boot.which(tx, at),
+    }

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from firmware.effects import Account, Fault, RaiseAlarm, ResolveAlarm, SaveCall
 from firmware.model import Instant, LineId, LineKind
-from firmware.ports import RecordingClosed, RecordingFailed, RecordingOpened, RecordingSealed, SealFailed
+from firmware.ports import (
+    RecordingClosed,
+    RecordingFailed,
+    RecordingFound,
+    RecordingOpened,
+    RecordingSealed,
+    SealFailed,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +52,7 @@ Fact = (
     | RaiseAlarm
     | ResolveAlarm
     | RecordingOpened
+    | RecordingFound
     | RecordingClosed
     | RecordingSealed
     | RecordingFailed

@@ -34,7 +34,7 @@ def account(tx: Transaction, fact: Account) -> str | None:
             "boot_no": boot.which(tx, fact.at),
             "at_utc_ms": fact.at.utc_ms,
             "at_boot_ns": fact.at.boot_ns,
-            "until_utc_ms": None,
+            "until_utc_ms": fact.until.utc_ms if fact.until else None,
             "call_id": fact.call,
             "fault": fact.fault.value if fact.fault else None,
             "detail": fact.detail,

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlite_utils import Database
-
+from firmware.clock import SystemClock
 from firmware.errors import StoreError
+from firmware.ports import Clock
+from firmware.store.adopt import find_orphans
+from firmware.store.copies import backup
+from firmware.store.creation import adopt_all, in_the_making, upgrade
 from firmware.store.database import (
     SCHEMA_VERSION,
     check_schema,
-    create_file,
     integrity_faults,
     is_damage,
     open_writer,
     schema_version,
 )
-from firmware.store.migrations import migrations
+from firmware.store.replacement import replace_damaged
+from firmware.store.transaction import immediate
 
 log = logging.getLogger("offhook.store")
 
@@ -39,92 +40,49 @@ class Migrated:
     """Recordings that were taken over from the disk into the new database."""
 
 
-def migrate(path: Path) -> Migrated:
+def migrate(path: Path, clock: Clock | None = None) -> Migrated:
     """Makes or upgrades the database at ``path``. Run it before the other services (offhook-migrate.service).
 
     Raises `StoreError` when the database is of a newer Offhook, or locked by a process that is still running.
     """
+    clock = clock or SystemClock()
     path.parent.mkdir(parents=True, exist_ok=True)
-    created = not path.exists() or path.stat().st_size == 0
-    if created:
-        return _build(path)
+    if not path.exists() or path.stat().st_size == 0:
+        return _create(path, clock)
     try:
         db = open_writer(path, check=False)
     except StoreError as error:
         if error.__cause__ is not None and is_damage(error.__cause__):
-            return _replace(path, str(error.__cause__))
+            return _replace(path, str(error.__cause__), clock)
         raise
     try:
         faults = integrity_faults(db, quick=True)
-        if faults:
-            db.close()
-            return _replace(path, faults[0])
         version = schema_version(db)
         if version > SCHEMA_VERSION:
             check_schema(db, path)
-        if version == SCHEMA_VERSION:
+        if not faults and version == SCHEMA_VERSION:
             return Migrated(created=False, from_version=version)
-        saved = backup(db, path.with_name(f"{path.name}.schema-{version}.bak"))
-        _upgrade(db)
+        if not faults:
+            saved = backup(db, path.with_name(f"{path.name}.schema-{version}.bak"))
+            upgrade(db)
+            log.info("upgraded the database", extra={"offhook": {"from": version, "to": SCHEMA_VERSION}})
+            return Migrated(created=False, from_version=version, backup=saved)
     except sqlite3.OperationalError as error:
         raise StoreError(f"cannot upgrade {path}: {error}. Stop the other Offhook services and try again") from error
     finally:
         db.close()
-    log.info("upgraded the database", extra={"offhook": {"from": version, "to": SCHEMA_VERSION, "backup": str(saved)}})
-    return Migrated(created=False, from_version=version, backup=saved)
+    return _replace(path, faults[0], clock)
 
 
-def backup(db: Database, to: Path) -> Path:
-    """A consistent copy of an open database, complete on the disk before it gets its name."""
-    partial = to.with_name(to.name + ".part")
-    partial.unlink(missing_ok=True)
-    create_file(partial)
-    copy = sqlite3.connect(partial)
-    try:
-        db.conn.backup(copy, pages=1024, sleep=0.01)
-        copy.execute("PRAGMA journal_mode = DELETE")
-    finally:
-        copy.close()
-    _sync(partial)
-    partial.replace(to)
-    _sync(to.parent)
-    return to
+def _create(path: Path, clock: Clock) -> Migrated:
+    """Recordings without a database (a new card, a deleted file) are taken over."""
+    with in_the_making(path) as db, immediate(db):
+        orphans = find_orphans(db, path.parent)
+        if orphans:
+            adopt_all(db, orphans, clock)
+    return Migrated(created=True, from_version=0, adopted=len(orphans))
 
 
-def _build(path: Path) -> Migrated:
-    """A new database gets its name only when it is complete."""
-    partial = path.with_name(path.name + ".new")
-    for leftover in (partial, partial.with_name(partial.name + "-wal"), partial.with_name(partial.name + "-shm")):
-        leftover.unlink(missing_ok=True)
-    create_file(partial)
-    db = open_writer(partial, check=False)
-    try:
-        _upgrade(db)
-        db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    finally:
-        db.close()
-    _sync(partial)
-    partial.replace(path)
-    _sync(path.parent)
-    return Migrated(created=True, from_version=0)
-
-
-def _upgrade(db: Database) -> None:
-    migrations.apply(db)
-    with db.atomic():
-        db.conn.execute("INSERT INTO meta (key, value) VALUES ('epoch', ?) ON CONFLICT DO NOTHING", (uuid.uuid4().hex,))
-        db.conn.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-
-def _replace(path: Path, reason: str) -> Migrated:
-    from firmware.store.adopt import adopt_all  # noqa: PLC0415
-
-    raise NotImplementedError(reason, path, adopt_all)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _replace(path: Path, reason: str, clock: Clock) -> Migrated:
+    aside, adopted = replace_damaged(path, reason, clock)
+    return Migrated(created=True, from_version=0, damaged=aside, adopted=adopted)

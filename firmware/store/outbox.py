@@ -42,3 +42,12 @@ def put_file(tx: Transaction, *, recording: str, started_utc_ms: int, path: str,
         (fid, recording, path, size, sha256, PRIO_AUDIO),
     )
     return fid
+
+
+def withdraw_files(tx: Transaction, recording: str, *, keep: tuple[str, ...] = ()) -> None:
+    """Takes files of ``recording`` out of the queue that are no longer on the disk; what the cloud has stays known."""
+    marks = ", ".join("?" * len(keep))
+    tx.execute(
+        f"DELETE FROM outbox_file WHERE recording_id = ? AND state <> 'stored' AND sha256 NOT IN ({marks})",  # noqa: S608
+        (recording, *keep),
+    )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
@@ -17,6 +15,7 @@ from firmware.store.fault_texts import fault_text
 from firmware.store.ledger import ENTRY
 from firmware.store.notes import call_note
 from firmware.store.recordings import recording_json
+from firmware.store.recovery import open_calls
 from firmware.store.transaction import Row, fetch
 
 _STARTED = corrected("c.started_utc_ms", "c.started_boot_ns", "b")
@@ -38,6 +37,9 @@ _TODAY = f"""
 """  # noqa: S608
 _GAP = "SELECT g.* FROM gap g JOIN recording r ON r.id = g.recording_id"
 _SOME = 500
+
+
+__all__ = ["open_calls"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +103,9 @@ def ledger(db: Database, *, period: Period = ALWAYS, line: str | None = None) ->
     }
 
 
-def today(db: Database, *, now_utc_ms: int, time_zone: str) -> Row:
-    """``{"calls", "missed"}`` since midnight in ``time_zone``."""
-    now = datetime.fromtimestamp(now_utc_ms / 1000, ZoneInfo(time_zone))
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return fetch(db, _TODAY, (round(midnight.timestamp() * 1000),))[0]
+def today(db: Database, since_utc_ms: int) -> Row:
+    """``{"calls", "missed"}`` since ``since_utc_ms``, the last midnight where the box stands."""
+    return fetch(db, _TODAY, (since_utc_ms,))[0]
 
 
 def standing_alarms(db: Database) -> list[Row]:

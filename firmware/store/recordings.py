@@ -11,13 +11,14 @@ from firmware.ports import (
     GapCause,
     RecordingClosed,
     RecordingFailed,
+    RecordingFound,
     RecordingOpened,
     RecordingSealed,
     SealedFile,
     SealFailed,
 )
 from firmware.store import alarms, boot, outbox
-from firmware.store.transaction import Row, Transaction
+from firmware.store.transaction import Committed, Row, Transaction
 
 SILENT_BELOW_S = 0.1
 """A channel with less sound than this above -50 dBFS (one window of `ChannelLevels.active_s`) said nothing."""
@@ -26,17 +27,18 @@ SPOKE_FROM_S = 2.0
 """The other channel must have been active this long before the silent one counts as one-way audio."""
 
 
-def opened(tx: Transaction, fact: RecordingOpened) -> None:
-    """Sound is being appended to ``fact.raw_path``."""
+def opened(tx: Transaction, fact: RecordingOpened | RecordingFound, *, boot_no: int | None = None) -> None:
+    """Sound is being appended to ``fact.raw_path``, or lies there since an earlier run (in the boot ``boot_no``)."""
     tx.execute(
         "INSERT INTO recording (id, call_id, line, part, status, boot_no, started_utc_ms, started_boot_ns, rate_hz, "
-        "roles, raw_path) VALUES (?, ?, ?, ?, 'recording', ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        "roles, raw_path) VALUES (?, ?, ?, ?, 'recording', ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+        "rate_hz = excluded.rate_hz, roles = excluded.roles, raw_path = excluded.raw_path WHERE status = 'failed'",
         (
             fact.recording,
             fact.call,
             fact.line,
             fact.part,
-            boot.which(tx, fact.at),
+            boot_no if boot_no is not None else boot.which(tx, fact.at),
             fact.at.utc_ms,
             fact.at.boot_ns,
             fact.rate_hz,
@@ -44,6 +46,8 @@ def opened(tx: Transaction, fact: RecordingOpened) -> None:
             fact.raw_path,
         ),
     )
+    add_hole_before(tx, fact.call, fact.part)
+    _tell_box(tx, "recording.opened", fact.recording)
 
 
 def closed(tx: Transaction, fact: RecordingClosed) -> None:
@@ -65,15 +69,22 @@ def closed(tx: Transaction, fact: RecordingClosed) -> None:
             fact.recording,
         ),
     )
-    _replace_gaps(tx, fact.recording, fact.gaps)
+    replace_gaps(tx, fact.recording, fact.gaps)
+    add_hole_before(tx, row["call_id"], row["part"])
+    add_hole_before(tx, row["call_id"], row["part"] + 1)
+    _tell_box(tx, "recording.closed", fact.recording)
     if fact.frames:
         alarms.resolve_alarm(tx, key="recording_failed", subject=fact.line, at=fact.at)
 
 
 def sealed(tx: Transaction, fact: RecordingSealed) -> None:
-    """Its files for good are on the disk: from now on they are queued for the cloud."""
+    """Its files for good are on the disk: from now on they are queued for the cloud.
+
+    It may come again when the power went before the raw file was removed; the newest files are the ones on the disk.
+    """
     row = _row(tx, fact.recording)
-    if row["status"] in {"sealed", "deleted"}:
+    if row["status"] == "sealed" and (row["flac_sha256"], row["opus_sha256"]) == (fact.flac.sha256, fact.opus.sha256):
+        _tell_box(tx, "recording.sealed", fact.recording)
         return
     tx.execute(
         "UPDATE recording SET status = 'sealed', raw_path = NULL, flac_path = ?, flac_size = ?, flac_sha256 = ?, "
@@ -90,6 +101,7 @@ def sealed(tx: Transaction, fact: RecordingSealed) -> None:
             fact.recording,
         ),
     )
+    outbox.withdraw_files(tx, fact.recording, keep=(fact.flac.sha256, fact.opus.sha256))
     files = [_queue(tx, row, codec, file) for codec, file in (("flac", fact.flac), ("opus", fact.opus))]
     outbox.put(tx, "recording.sealed", _body(tx, fact.recording) | {"files": files})
     alarms.resolve_alarm(tx, key="seal_failed", subject=fact.recording, at=fact.at)
@@ -116,19 +128,32 @@ def failed(tx: Transaction, fact: RecordingFailed) -> None:
     if not changed:
         return
     outbox.put(tx, "recording.failed", _body(tx, fact.recording) | {"cause": fact.cause.value, "reason": fact.reason})
-    alarms.raise_alarm(
-        tx,
-        key="recording_failed",
-        subject=fact.line,
-        at=fact.at,
-        params={"reason": fact.reason, "cause": fact.cause.value},
-    )
 
 
 def seal_failed(tx: Transaction, fact: SealFailed) -> None:
     """The raw file stays and is tried again."""
     tx.execute("UPDATE recording SET error = ? WHERE id = ? AND status <> 'sealed'", (fact.reason, fact.recording))
-    alarms.raise_alarm(tx, key="seal_failed", subject=fact.recording, at=fact.at, params={"reason": fact.reason})
+
+
+def add_hole_before(tx: Transaction, call: str, part: int) -> None:
+    """The sound between the end of the part before and the start of ``part`` is missing: a gap before its first frame.
+
+    Measured on the clock that never jumps, and on the wall clock when the box was started anew in between.
+    """
+    later, earlier = (
+        tx.row("SELECT * FROM recording WHERE call_id = ? AND part = ?", (call, n)) for n in (part, part - 1)
+    )
+    if later is None or earlier is None or earlier["duration_ms"] is None:
+        return
+    if tx.row("SELECT 1 FROM gap WHERE recording_id = ? AND at_frame = 0", (later["id"],)):
+        return
+    if later["boot_no"] == earlier["boot_no"]:
+        missing_ms = (later["started_boot_ns"] - earlier["started_boot_ns"]) // 1_000_000 - earlier["duration_ms"]
+    else:
+        missing_ms = later["started_utc_ms"] - earlier["started_utc_ms"] - earlier["duration_ms"]
+    cause = GapCause.RECORDER_DOWN if earlier["cut_short"] else GapCause.DEVICE_LOST
+    if missing_ms > 0:
+        _add_gap(tx, later["id"], 0, missing_ms, cause)
 
 
 def is_silent(levels: Sequence[ChannelLevels]) -> bool:
@@ -191,7 +216,7 @@ def _row(tx: Transaction, recording: str) -> Row:
     return row
 
 
-def _replace_gaps(tx: Transaction, recording: str, gaps: Sequence[Gap]) -> None:
+def replace_gaps(tx: Transaction, recording: str, gaps: Sequence[Gap]) -> None:
     tx.execute("DELETE FROM gap WHERE recording_id = ?", (recording,))
     for gap in gaps:
         _add_gap(tx, recording, gap.at_frame, gap.missing_ms, gap.cause)
@@ -214,6 +239,11 @@ def _queue(tx: Transaction, row: Row, codec: str, file: SealedFile) -> Row:
         sha256=file.sha256,
     )
     return {"fid": fid, "codec": codec, "size": file.size, "sha256": file.sha256}
+
+
+def _tell_box(tx: Transaction, kind: str, recording: str) -> None:
+    """For the page; the cloud hears of a recording when it is sealed or failed."""
+    tx.committed.append(Committed(kind, _body(tx, recording)))
 
 
 def _body(tx: Transaction, recording: str) -> Row:

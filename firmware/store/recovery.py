@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlite_utils import Database
 
@@ -34,14 +34,31 @@ class OpenCall:
     last_known_boot_id: str
 
 
-def open_calls(db: Database) -> list[OpenCall]:
-    """Every call that has not ended, oldest first. Moments are as stored: saving it again changes nothing."""
+def open_calls_as_stored(db: Database) -> list[OpenCall]:
+    """Every call that has not ended, oldest first; moments as stored, on the clock of the boot they belong to."""
     rows = fetch(
         db,
         "SELECT c.*, b.boot_id FROM call c JOIN boot b ON b.boot_no = c.boot_no "
         "WHERE c.status <> 'ended' ORDER BY c.boot_no, c.started_boot_ns",
     )
     return [_open_call(db, row) for row in rows]
+
+
+def open_calls(db: Database, *, boot_id: str, now: Instant) -> list[Call]:
+    """The same with every moment on the clock of this boot: one of an earlier boot is placed by the wall clock.
+
+    Saving such a call again keeps its stored moments.
+    """
+    return [
+        found.call if found.boot_id == boot_id else _in_this_boot(found.call, now) for found in open_calls_as_stored(db)
+    ]
+
+
+def _in_this_boot(call: Call, now: Instant) -> Call:
+    def move(at: Instant) -> Instant:
+        return Instant(now.boot_ns - max(0, now.utc_ns - at.utc_ns), at.utc_ns)
+
+    return replace(call, started=move(call.started), answered=move(call.answered) if call.answered else None)
 
 
 def _open_call(db: Database, row: Row) -> OpenCall:

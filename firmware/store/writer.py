@@ -17,7 +17,7 @@ from firmware.clock import boot_id
 from firmware.effects import RaiseAlarm, ResolveAlarm
 from firmware.errors import StoreError
 from firmware.ports import Clock
-from firmware.store import boot
+from firmware.store import alarms, boot
 from firmware.store.apply import apply_all
 from firmware.store.ballast import Ballast
 from firmware.store.database import BUSY_TIMEOUT_S, open_writer, primary_code
@@ -33,8 +33,7 @@ RETRY_FIRST_S = 0.05
 RETRY_LONGEST_S = 5.0
 LOOK_AROUND_EVERY_S = 5.0
 BLOCKED_WORTH_TELLING_S = 10.0
-DISK = "disk"
-"""Subject of the alarm `disk_full`."""
+DISK_FULL = "disk_full"
 
 _REOPEN = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
 _WAIT_FOR_IT = _REOPEN | {sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
@@ -190,7 +189,7 @@ class StoreWriter:
         code = primary_code(error)
         if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR} and self._ballast.release():
             log.error("disk full: gave the ballast to the database")
-            self._notes.append(RaiseAlarm(key="disk_full", subject=DISK, at=self._clock.now()))
+            self._notes.append(RaiseAlarm(key=DISK_FULL, subject="disk", at=self._clock.now()))
         if code in _REOPEN:
             try:
                 fresh = self._open()
@@ -212,15 +211,12 @@ class StoreWriter:
         self._blocked = None
 
     def _look_around(self) -> None:
-        """Now and then: was the clock set? Is there room for the ballast again?"""
+        """Now and then: is there room again? Was the clock set?"""
         self._looked_s = time.monotonic()
-        had_it = self._ballast.held
-        if self._ballast.take() and not (had_it and self._boot is not None):
-            self._notes.append(ResolveAlarm(key="disk_full", subject=DISK, at=self._clock.now()))
-        now = self._clock.now()
-        jumped = self._boot is not None and boot.drift_ms(self._boot, now)
-        if self._notes or jumped:
-            self._insist(_Job(lambda _tx: None))
+        room = self._ballast.take()
+        jumped = self._boot is not None and boot.drift_ms(self._boot, self._clock.now())
+        if self._notes or jumped or (room and alarms.stands(self._db, DISK_FULL)):
+            self._insist(_Job(lambda tx: alarms.resolve_everywhere(tx, key=DISK_FULL) if room else None))
 
     def _open(self) -> Database:
         try:
