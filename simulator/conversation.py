@@ -57,10 +57,13 @@ def converse(
             fault = None
             if not up:
                 playback.stop()
+                call.cut.append(turn.prompt)
                 return False
         whole = _heard_out(playback, len(sound) / 8000 + 3.0, stop, still_up)
         if whole:
             call.said.append(Said(side=turn.side.value, prompt=turn.prompt, at_utc_ms=at))
+        else:
+            call.cut.append(turn.prompt)
         if not still_up():
             return False
         rest(stop, _BREATH_S)
@@ -82,6 +85,7 @@ def _heard_out(playback: Playback, deadline_s: float, stop: threading.Event, sti
             playback.stop()
             return False
         playback.wait(0.1)
+    playback.stop()
     return playback.whole
 
 

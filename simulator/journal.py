@@ -48,6 +48,8 @@ class StreetCall:
     end_utc_ms: int | None = None
     outcome: str = ""
     said: list[Said] = field(factory=list)
+    cut: list[str] = field(factory=list)
+    """Prompts that were begun and not said to their end: whether they can be heard is nobody's promise."""
     faults: list[FaultDone] = field(factory=list)
     trouble: str | None = None
     """The call did not go as planned: what the street could not do. Such a call proves nothing and fails the run."""

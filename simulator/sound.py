@@ -27,6 +27,8 @@ log = logging.getLogger("offhook.street.sound")
 _BLOCK_FRAMES = 320  # 40 ms: 25 wake-ups a second and wire
 _PERIODS = 4
 _START_DEADLINE_S = 15.0
+_IDLE_S = 20
+"""A daemon that nobody is connected to ends by itself: a killed street leaves nothing behind."""
 
 
 class SoundError(OffhookError):
@@ -73,7 +75,7 @@ class SoundWire:
             f"load-module module-native-protocol-unix auth-anonymous=1 socket={self.socket}\n"
         )
         home = dict.fromkeys(("HOME", "XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH", "PULSE_STATE_PATH"), str(runtime))
-        options = ["-n", "-F", str(script), "--daemonize=no", "--exit-idle-time=-1", "--disallow-exit"]
+        options = ["-n", "-F", str(script), "--daemonize=no", f"--exit-idle-time={_IDLE_S}"]
         options += ["--use-pid-file=no", "--realtime=no", "--high-priority=no", f"--log-target=file:{runtime}/log"]
         self._daemon = subprocess.Popen(  # noqa: S603  # fixed arguments
             [program, *options],
@@ -81,6 +83,7 @@ class SoundWire:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C ends the street, and the street pulls its plugs
         )
         end = time.monotonic() + _START_DEADLINE_S
         while not self.socket.exists():
@@ -88,6 +91,7 @@ class SoundWire:
                 self.unplug()
                 raise SoundError(f"the sound daemon of wire {self.name} did not come up; its log is {runtime}/log")
             time.sleep(0.02)
+        self.mixer.silence()  # what was said while nobody could hear it
         self._feeder = Worker(f"street-feed-{self.name}", self._feed)
         self._feeder.start()
 

@@ -1,7 +1,7 @@
 """The street's process: central office, telephones, SIM network and the people, until it is told to stop.
 
 ``python -m simulator.street --dir DIR`` writes DIR/street.json when everything is there (what lines there are, how the
-box is to be configured for them, and its environment), listens on DIR/street.sock and logs each call to DIR/street.jsonl.
+box is to be configured for them, and its environment), listens on DIR/street.sock and logs to DIR/street.jsonl.
 
 The control socket takes JSON objects, one per line: ``{"cmd": "run", "scenario": {...}}``, ``{"cmd": "day", "calls":
 24, "seed": 1}``, ``{"cmd": "status"}``, ``{"cmd": "pull" | "put_back", "what": "sound" | "module" | "hat", "line":

@@ -1,0 +1,40 @@
+"""``offhook demo``: the whole box with a simulated street outside."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Play the calls once, check everything, and end.")
+@click.option("--calls", default=24, show_default=True, type=click.IntRange(1, 500), help="How many calls in a round.")
+@click.option("--seed", default=1, show_default=True, help="The same seed plays the same calls.")
+@click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), help="Keep everything here.")
+@click.option("--keep", is_flag=True, help="Keep the temporary folder.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="The page's port.")
+@click.option("--no-web", is_flag=True, help="Without the page.")
+@click.option("--country", default="CN", show_default=True, help="The exchange's tones and ring cadence.")
+def command(
+    *, once: bool, calls: int, seed: int, folder: Path | None, keep: bool, port: int, no_web: bool, country: str
+) -> None:
+    """Runs the box with two analog lines and two SIM modules and lets people call.
+
+    On a Raspberry Pi the lines that are attached are used, and the street plays only what is missing. With --once the
+    exit code is 0 only when the call list, the ledger and the recordings tell exactly what the street did.
+    """
+    from simulator.demo import Wishes, run  # noqa: PLC0415 - numpy and sound, for this command only
+
+    wishes = Wishes(
+        once=once,
+        calls=calls,
+        seed=seed,
+        folder=folder,
+        keep=keep,
+        port=port,
+        page=not no_web,
+        country=country,
+    )
+    sys.exit(0 if run(wishes) else 1)

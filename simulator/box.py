@@ -1,0 +1,86 @@
+"""The box as a person has it: its folders, its processes, and what its command line prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from firmware.errors import OffhookError, RequestError
+from firmware.ipc.client import RecorderClient, RecorderUnreachableError
+from simulator.children import Child
+
+_COMMAND_DEADLINE_S = 60.0
+
+
+class BoxError(OffhookError):
+    """A command of the box failed."""
+
+
+class BoxUnderTest:
+    """Runs ``offhook`` on folders of its own; ``env`` tells it where its devices are."""
+
+    def __init__(self, folder: Path, env: dict[str, str]) -> None:
+        self.data = folder / "data"
+        self.run_dir = folder / "run"
+        self._logs = folder
+        self._env = {**env, "OFFHOOK_DATA": str(self.data), "OFFHOOK_RUN": str(self.run_dir), "PYTHONUNBUFFERED": "1"}
+        self.data.mkdir(parents=True, exist_ok=True)
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def socket(self) -> Path:
+        return self.run_dir / "recorder.sock"
+
+    def command(self, *words: str, well: tuple[int, ...] = (0,)) -> str:
+        """What ``offhook <words>`` prints. Raises `BoxError` when its exit code is not in ``well``."""
+        done = subprocess.run(  # noqa: S603  # our own program
+            [sys.executable, "-m", "cli.main", *words],
+            env={**os.environ, **self._env},
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_DEADLINE_S,
+            check=False,
+        )
+        if done.returncode not in well:
+            raise BoxError(f"offhook {' '.join(words)} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
+        return done.stdout
+
+    def child(self, name: str, *words: str) -> Child:
+        """A process of the box; its output goes to ``<name>.log``."""
+        command = [sys.executable, "-m", "cli.main", *words]
+        return Child(name, command, log=self._logs / f"{name}.log", env=self._env)
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Every call, oldest first."""
+        listed: list[dict[str, Any]] = json.loads(self.command("calls", "--limit", "100000", "--json"))["calls"]
+        return listed[::-1]
+
+    def ledger(self) -> dict[str, Any]:
+        ledger: dict[str, Any] = json.loads(self.command("ledger", "--json", well=(0, 1)))
+        return ledger
+
+    def state(self) -> dict[str, Any] | None:
+        """The recorder's full state; None while it does not answer."""
+        try:
+            with RecorderClient(self.socket) as client:
+                return client.request("state")
+        except (RecorderUnreachableError, RequestError):
+            return None
+
+    def lines_present(self, expected: set[str]) -> bool:
+        """All of ``expected`` are in the recorder's sight and heard."""
+        lines = (self.state() or {}).get("lines", [])
+        return expected <= {line["id"] for line in lines if line["present"] and line["sound"] != "lost"}
+
+    def decode(self, path: str) -> tuple[npt.NDArray[np.floating], int]:
+        """The samples (frames x channels) and rate of a sealed file of the data folder."""
+        samples, rate_hz = soundfile.read(self.data / path, dtype="float64", always_2d=True)
+        return samples, int(rate_hz)

@@ -1,0 +1,264 @@
+"""The whole box with a street outside, on one machine: for a person to watch, or for N checked calls (``--once``)."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from simulator import journal
+from simulator.box import BoxUnderTest
+from simulator.children import Child, ChildError, write_pids
+from simulator.compare import Heard, compare_ledger, compare_lists, listen, pair
+from simulator.report import show_calls, show_differences, show_ledger
+from simulator.street_client import StreetError, order
+from simulator.toml_text import settings_document
+
+_STREET_DEADLINE_S = 90.0
+"""The first run has espeak-ng say all prompts."""
+_BOX_DEADLINE_S = 60.0
+_SEAL_DEADLINE_S = 60.0
+_LOOK_EVERY_S = 0.5
+
+
+@frozen(kw_only=True)
+class Wishes:
+    """What the person asked for on the command line."""
+
+    once: bool = False
+    calls: int = 24
+    seed: int = 1
+    folder: Path | None = None
+    keep: bool = False
+    port: int = 8080
+    page: bool = True
+    country: str = "CN"
+
+
+class Demo:
+    """Starts the street and the box, plays calls, and takes everything down again."""
+
+    def __init__(self, wishes: Wishes, folder: Path, console: Console) -> None:
+        self._wishes = wishes
+        self._folder = folder
+        self._console = console
+        self._street_dir = folder / "street"
+        self._children: list[Child] = []
+        self._box: BoxUnderTest | None = None
+
+    # --- up and down ------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Returns when every line is in the recorder's sight. Raises `OffhookError` with what went wrong."""
+        run_dir = self._folder / "run"
+        found = self._attached_lines()
+        has_board = any(line["driver"] == "fxo-gpio" for line in found)
+        modules = sum(line["driver"] == "at-modem" for line in found)
+        street = self._start_street(analog=0 if has_board else 2, sim=max(0, 2 - modules), recorder=run_dir)
+        self._box = BoxUnderTest(self._folder, street["env"])
+        lines = [*found, *street["lines"]]
+        document = settings_document(lines, name="Demo", country=self._wishes.country, time_zone="Asia/Shanghai")
+        (self._box.data / "first-boot.toml").write_text(document, encoding="utf-8")
+        self._box.command("migrate")
+        recorder = self._box.child("recorder", "run")
+        self._begin(recorder)
+        expected = {line["id"] for line in street["lines"]}
+        recorder.wait_until(lambda: self._up().lines_present(expected), _BOX_DEADLINE_S)
+        if self._wishes.page:
+            self._start_page()
+
+    def stop(self) -> list[str]:
+        """Stops the box first, then the street. Returns what did not end as it should."""
+        faults = []
+        for child in reversed(self._children):
+            code = child.stop()
+            if code not in (0, None):
+                faults.append(f"the {child.name} ended with code {code} when it was stopped; see {child.log}")
+        self._children.clear()
+        return faults
+
+    def _begin(self, child: Child) -> None:
+        child.start()
+        self._children.append(child)
+        write_pids(self._folder / "children.json", self._children)
+
+    def _start_street(self, *, analog: int, sim: int, recorder: Path) -> dict[str, Any]:
+        command = [sys.executable, "-m", "simulator.street", "--dir", str(self._street_dir)]
+        command += ["--analog", str(analog), "--sim", str(sim), "--country", self._wishes.country]
+        command += ["--recorder", str(recorder / "recorder.sock")]
+        ready = self._street_dir / "street.json"
+        ready.unlink(missing_ok=True)
+        child = Child("street", command, log=self._folder / "street.log", env={"PYTHONUNBUFFERED": "1"})
+        self._begin(child)
+        child.wait_until(ready.exists, _STREET_DEADLINE_S)
+        street: dict[str, Any] = json.loads(ready.read_text())
+        return street
+
+    def _start_page(self) -> None:
+        port = free_port(self._wishes.port)
+        page = self._up().child("page", "web", "--host", "127.0.0.1", "--port", str(port))
+        self._begin(page)
+        page.wait_until(lambda: _answers(port), _BOX_DEADLINE_S)
+        code = self._up().run_dir / "first-run-code"
+        self._console.print(f"The page:        [bold]http://127.0.0.1:{port}/[/bold]")
+        if code.exists():
+            self._console.print(f"First-run code:  [bold]{code.read_text().strip()}[/bold]")
+
+    def _up(self) -> BoxUnderTest:
+        assert self._box is not None
+        return self._box
+
+    def _attached_lines(self) -> list[dict[str, Any]]:
+        """On a Raspberry Pi the lines that are plugged in are used; the street plays only what is missing."""
+        model = Path("/proc/device-tree/model")
+        if not model.exists() or "Raspberry Pi" not in model.read_text(errors="replace"):
+            return []
+        bare = BoxUnderTest(self._folder, {})
+        devices = json.loads(bare.command("lines", "found", "--json"))["devices"]
+        names = {"fxo-gpio": "hat", "at-modem": "module"}
+        return [
+            {
+                "id": f"{names.get(device['driver'], 'line')}-{n + 1}",
+                "label": device["description"] or device["path"],
+                "driver": device["driver"],
+                "options": device["options"],
+            }
+            for n, device in enumerate(devices)
+        ]
+
+    def _look_after(self) -> None:
+        """Starts again what died: on the box systemd does that."""
+        for child in self._children:
+            if child.name != "street" and child.revive():
+                self._console.print(f"[yellow]the {child.name} died and was started again[/yellow]")
+                write_pids(self._folder / "children.json", self._children)
+            elif child.name == "street" and child.died() is not None:
+                raise ChildError(f"the street ended with code {child.died()}:\n{child.tail()}")
+
+    # --- calls ------------------------------------------------------------------------------------------------------
+
+    def play_for_ever(self) -> None:
+        """One day after the other, until Ctrl-C."""
+        seed = self._wishes.seed
+        self._console.print("Calls come and go on all lines. Ctrl-C ends the demo.")
+        while True:
+            status = self._street("status")
+            if not status["running"]:
+                self._street("day", calls=self._wishes.calls, seed=seed)
+                seed += 1
+            self._look_after()
+            time.sleep(_LOOK_EVERY_S)
+
+    def play_once(self) -> bool:
+        """Plays the asked number of calls and shows how they compare. True when everything holds."""
+        self._street("day", calls=self._wishes.calls, seed=self._wishes.seed)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self._console) as progress:
+            task = progress.add_task("calls", total=self._wishes.calls)
+            while True:
+                status = self._street("status")
+                progress.update(task, completed=status["over"])
+                if not status["running"]:
+                    break
+                self._look_after()
+                time.sleep(_LOOK_EVERY_S)
+        calls = self._sealed_calls()
+        ledger = self._up().ledger()
+        faults = self.stop()
+        return self._check(calls, ledger, faults)
+
+    def _street(self, cmd: str, **arguments: Any) -> dict[str, Any]:
+        try:
+            return order(self._street_dir / "street.sock", cmd, **arguments)
+        except StreetError:
+            self._look_after()
+            raise
+
+    def _sealed_calls(self) -> list[dict[str, Any]]:
+        """The call list, as soon as every call has ended and every recording is sealed (or the deadline is over)."""
+        end = time.monotonic() + _SEAL_DEADLINE_S
+        while True:
+            calls = self._up().calls()
+            busy = [c for c in calls if c["status"] != "ended" or any(_unfinished(r) for r in c["recordings"])]
+            if not busy or time.monotonic() > end:
+                return calls
+            time.sleep(1.0)
+
+    def _check(self, calls: list[dict[str, Any]], ledger: dict[str, Any], faults: list[str]) -> bool:
+        pairing = pair(journal.read(self._street_dir / "street.jsonl"), calls)
+        differences = [*faults, *compare_lists(pairing), *compare_ledger(ledger, pairing)]
+        heard: list[Heard] = []
+        for one in pairing.pairs:
+            found, wrong = listen(one, self._up().decode)
+            heard += found
+            differences += wrong
+        show_calls(self._console, pairing, heard)
+        show_ledger(self._console, ledger)
+        show_differences(self._console, differences)
+        return not differences
+
+
+def run(wishes: Wishes) -> bool:
+    """Does what the person wished. True when everything went well."""
+    console = Console()
+    with _folder(wishes, console) as folder:
+        demo = Demo(wishes, folder, console)
+        try:
+            demo.start()
+            if wishes.once:
+                return demo.play_once()
+            demo.play_for_ever()
+        except KeyboardInterrupt:
+            console.print("Stopping ...")
+        finally:
+            for fault in demo.stop():
+                console.print(f"[red]{fault}[/red]")
+    return not wishes.once
+
+
+@contextmanager
+def _folder(wishes: Wishes, console: Console) -> Iterator[Path]:
+    if wishes.folder is not None:
+        wishes.folder.mkdir(parents=True, exist_ok=True)
+        yield wishes.folder.resolve()
+        return
+    if wishes.keep:
+        folder = Path(tempfile.mkdtemp(prefix="offhook-demo-"))
+        yield folder
+        console.print(f"Everything is kept in {folder}")
+        return
+    with tempfile.TemporaryDirectory(prefix="offhook-demo-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def free_port(wanted: int) -> int:
+    """``wanted`` when nobody listens there, else any free port of 127.0.0.1."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise ChildError("no port of 127.0.0.1 is free for the page")
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _unfinished(recording: dict[str, Any]) -> bool:
+    return recording["status"] in ("recording", "closed")
