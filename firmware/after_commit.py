@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from firmware.ipc_events import alarm_event, call_event, recording_event
 from firmware.live import Json, LiveView
@@ -52,8 +54,13 @@ class AfterCommit:
         """Reads standing alarms and today's counts anew."""
         if self._reader is None:
             self._reader = open_reader(self._database)
-        today = queries.today(self._reader, now_utc_ms=self._clock.now().utc_ms, time_zone=self._time_zone())
+        today = queries.today(self._reader, self._midnight_utc_ms())
         self._live.set_standing(queries.standing_alarms(self._reader), today)
+
+    def _midnight_utc_ms(self) -> int:
+        """The last midnight where the box stands."""
+        now = datetime.fromtimestamp(self._clock.now().utc_ms / 1000, ZoneInfo(self._time_zone()))
+        return int(now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000)
 
     def _event(self, told: Committed) -> Json | None:
         match told.type.partition(".")[0]:

@@ -24,7 +24,7 @@ from firmware.plugged_in import PluggedIn
 from firmware.runtime import Runtime
 from firmware.settings import SettingsService
 from firmware.store.database import open_reader
-from firmware.store.recovery import open_calls
+from firmware.store.recovery import open_calls_as_stored
 from firmware.store.stored_versions import StoredVersions
 from firmware.store.writer import StoreWriter
 from firmware.worker import Worker
@@ -91,7 +91,7 @@ class Box:
         self._server.start()
         self._after_commit.refresh()
         self._core.start()
-        self._plugged_in.adopt()
+        self._plugged_in.look()
         settings = self._settings.get()
         self._live.set_config_version(settings.version)
         self._take_over(settings.settings)
@@ -125,7 +125,7 @@ class Box:
         now = self._clock.now()
         reader = open_reader(self._database)
         try:
-            calls = open_calls(reader)
+            calls = open_calls_as_stored(reader)
         finally:
             reader.conn.close()
         inherited, ended = inherit(settings, calls, self._alive.last_seen(), boot_id=self._boot_id, now=now)

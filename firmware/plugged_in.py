@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from firmware.effects import RaiseAlarm
-from firmware.hotplug import Hotplug
+from firmware.hotplug import Hotplug, scan
 from firmware.ports import Clock, FoundDevice
 from firmware.settings import SettingsService
 from firmware.store.writer import StoreWriter
@@ -26,23 +26,18 @@ class PluggedIn:
         self._clock = clock
         self._reconfigured = reconfigured
         self._lock = threading.Lock()
-        self._hotplug = Hotplug(on_change=self._changed)
+        self._here: list[FoundDevice] = []
+        self._hotplug = Hotplug(on_found=self._found, on_gone=self._gone)
 
     def devices(self) -> list[FoundDevice]:
         """What is plugged in right now."""
-        return self._hotplug.found()
-
-    def adopt(self) -> bool:
-        """Makes lines of what is there. True when the settings changed."""
         with self._lock:
-            before = self._settings.get()
-            after = self._settings.add_found(self._hotplug.found())
-        known = {line.id for line in before.settings.lines}
-        for line in after.settings.lines:
-            if line.id not in known:
-                log.info("a new line was found: %s", line.id, extra={"offhook": {"line": line.id}})
-                self._store.submit([RaiseAlarm(key="line_found", subject=line.id, at=self._clock.now())])
-        return after.version != before.version
+            return list(self._here)
+
+    def look(self) -> None:
+        """Makes lines of what is there at the start, before any line runs."""
+        self._here = list(scan())
+        self._adopt()
 
     def start(self) -> None:
         self._hotplug.start()
@@ -50,6 +45,26 @@ class PluggedIn:
     def stop(self) -> None:
         self._hotplug.stop()
 
-    def _changed(self) -> None:
-        if self.adopt():
+    def _found(self, device: FoundDevice) -> None:
+        with self._lock:
+            if device not in self._here:
+                self._here.append(device)
+        if self._adopt():
             self._reconfigured()
+
+    def _gone(self, device: FoundDevice) -> None:
+        # The driver notices by itself that its device is gone; the line stays a line.
+        with self._lock:
+            if device in self._here:
+                self._here.remove(device)
+
+    def _adopt(self) -> bool:
+        """True when the settings changed."""
+        before = self._settings.get()
+        after = self._settings.add_found(self.devices())
+        known = {line.id for line in before.settings.lines}
+        for line in after.settings.lines:
+            if line.id not in known:
+                log.info("a new line was found: %s", line.id, extra={"offhook": {"line": line.id}})
+                self._store.submit([RaiseAlarm(key="line_found", subject=line.id, at=self._clock.now())])
+        return after.version != before.version

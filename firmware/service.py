@@ -27,6 +27,8 @@ def main(data_dir: Path, run_dir: Path) -> int:
     """Runs until SIGTERM or SIGINT. Returns the exit code; what stops the start is said in one message."""
     logs.set_up("offhook-recorder")
     threading.excepthook = _end_on_bug
+    # Our own factory serves every Linux GPIO chip; whoever wants another one says so in the environment.
+    os.environ.setdefault("GPIOZERO_PIN_FACTORY", "offhook-gpiod")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
