@@ -90,12 +90,10 @@ class Hotplug:
         self._compare(scan())
         next_scan_s = time.monotonic() + RESCAN_S
         while not stop.is_set():
-            if monitor.poll(timeout=0.5) is not None:
+            left_s = next_scan_s - time.monotonic()
+            if monitor.poll(timeout=min(max(left_s, 0.0), 0.5)) is not None:
                 next_scan_s = time.monotonic() + self._settle_s
-            while time.monotonic() < next_scan_s <= time.monotonic() + self._settle_s and not stop.is_set():
-                if monitor.poll(timeout=self._settle_s / 5) is not None:
-                    next_scan_s = time.monotonic() + self._settle_s
-            if time.monotonic() >= next_scan_s and not stop.is_set():
+            elif left_s <= 0:
                 self._compare(scan())
                 next_scan_s = time.monotonic() + RESCAN_S
 

@@ -76,6 +76,7 @@ class AtModemLine:
         self._source = self._make_source()
         self._audio = AudioSwitch(self._dialect.audio, source=self._source, send=self._session.send)
         self._up = False
+        self._said_lost = False
         self._polling = False
         self._next_poll_s = 0.0
         self._answer_at_s: float | None = None
@@ -116,8 +117,8 @@ class AtModemLine:
 
     def on_lost(self, reason: str) -> None:
         self._audio.forget()
-        if self._up:
-            self._up = False
+        if self._up or not self._said_lost:
+            self._up, self._said_lost = False, True
             self._put([LineDown(line=self.line, at=self._clock.now(), reason=reason)])
 
     def on_time(self) -> float:
@@ -154,7 +155,7 @@ class AtModemLine:
         if self._up:
             self._after(self._tracker.on_list(calls, now))
         elif answer.ok:
-            self._up = True
+            self._up, self._said_lost = True, False
             self._after(self._tracker.line_up(calls, now))
         else:
             self._poll()  # a SIM that is still busy (+CME ERROR: 14): the line is up when the list can be read

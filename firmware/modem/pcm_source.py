@@ -107,7 +107,7 @@ class PcmSource:
             if writable:
                 self._uplink.write_to(port.fileno())
             if readable:
-                data: bytes = port.read(max(port.in_waiting, 1))
+                data: bytes = port.read(4096)
                 return data
         except (OSError, serial.SerialException) as error:
             raise AudioDeviceError(f"audio port {self._path} of {self._name} is gone: {error}") from error

@@ -44,7 +44,7 @@ class Talk(Protocol):
     def on_event(self, event: AtEvent) -> None: ...
 
     def on_lost(self, reason: str) -> None:
-        """The port is gone or useless; only after an `on_ready`."""
+        """The port is gone or useless, or was never there; said at every attempt that fails."""
         ...
 
     def on_time(self) -> float:
@@ -91,26 +91,24 @@ class AtSession:
     def _run(self, stop: threading.Event) -> None:
         attempt = 0
         while not stop.is_set():
-            ready = False
             try:
                 with _open(self._port_path) as port:
                     self._link = _Link(port, self._waker)
                     answers = self._set_up(stop)
                     if answers is not None:
-                        ready, attempt, self._complained = True, 0, ""
+                        attempt, self._complained = 0, ""
                         self._talk.on_ready(answers)
                         self._serve(stop)
             except _LostError as lost:
-                self._lost(str(lost), ready=ready)
+                self._lost(str(lost))
             finally:
                 self._link = None
             if not stop.is_set():
                 self._pause(stop, BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
                 attempt += 1
 
-    def _lost(self, reason: str, *, ready: bool) -> None:
-        if ready:
-            self._talk.on_lost(reason)
+    def _lost(self, reason: str) -> None:
+        self._talk.on_lost(reason)
         if reason != self._complained:  # once per reason, not once per attempt
             log.warning("%s: %s; looking for it again", self._port_path, reason, extra=self._extra)
             self._complained = reason
@@ -191,7 +189,7 @@ class _Link:
             readable, _, _ = select.select([self._port.fileno(), self._waker.fileno()], [], [], max(wait_s, 0.0))
             if self._waker.fileno() in readable:
                 self._waker.clear()
-            data = self._port.read(max(self._port.in_waiting, 1)) if self._port.fileno() in readable else b""
+            data = self._port.read(4096) if self._port.fileno() in readable else b""
         except (OSError, serial.SerialException) as error:
             raise _LostError(UNPLUGGED) from error
         now_s = time.monotonic()

@@ -58,7 +58,9 @@ def find_sim_modules(context: pyudev.Context | None = None) -> tuple[FoundDevice
         number = _text(interface, "bInterfaceNumber")
         if module is not None and re.fullmatch(r"[0-9a-f]{2}", number):
             modules[device.sys_name] = module
-            ports.setdefault(device.sys_name, {})[int(number, 16)] = stable_name(tty.device_node, tty.device_links)
+            ports.setdefault(device.sys_name, {})[int(number, 16)] = stable_name(
+                tty.device_node, tty.properties.get("DEVLINKS", "").split()
+            )
     found = [_found(path, modules[path], ports[path]) for path in sorted(ports, key=usb_path_key)]
     return tuple(device for device in found if device is not None)
 

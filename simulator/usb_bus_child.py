@@ -1,0 +1,154 @@
+"""The process behind `simulator.usb_bus`: owns a umockdev testbed and obeys JSON lines on its standard input.
+
+umockdev looks into its own testbed through the preload, so whoever owns one must run under it; the street must not.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from ctypes.util import find_library
+from pathlib import Path
+from typing import Any, Final
+
+from cffi import FFI
+
+SIM7600: Final = ("1e0e", "9001")
+SIM7600_INTERFACES: Final = 5
+"""diag, NMEA, AT, modem, audio (ModemManager 77-mm-simtech-port-types.rules; Linux drivers/usb/serial/option.c)."""
+SERIAL_NUMBER: Final = "0123456789ABCDEF"
+"""Every SIM7600 says this (esp-iot-solution issue 161)."""
+TTYUSB_MAJOR: Final = 188
+
+_DECLARATIONS: Final = """
+typedef struct _UMockdevTestbed UMockdevTestbed;
+UMockdevTestbed *umockdev_testbed_new(void);
+char *umockdev_testbed_get_root_dir(UMockdevTestbed *self);
+char *umockdev_testbed_add_devicev(UMockdevTestbed *self, const char *subsystem, const char *name, const char *parent,
+                                   char **attributes, char **properties);
+void umockdev_testbed_uevent(UMockdevTestbed *self, const char *devpath, const char *action);
+void umockdev_testbed_remove_device(UMockdevTestbed *self, const char *syspath);
+void g_object_unref(void *object);
+"""
+
+
+class _Testbed:
+    """umockdev deletes its folder when it is closed."""
+
+    def __init__(self) -> None:
+        self._ffi = FFI()
+        self._ffi.cdef(_DECLARATIONS)
+        self._library: Any = self._ffi.dlopen(find_library("umockdev") or "libumockdev.so.0")
+        self._testbed = self._library.umockdev_testbed_new()
+        self.folder = Path(self._ffi.string(self._library.umockdev_testbed_get_root_dir(self._testbed)).decode())
+        self._devices: dict[str, list[str]] = {}
+        self._links: dict[str, list[Path]] = {}
+
+    def plug_sim7600(self, path: str, *, at: Path, pcm: Path, first_tty: int) -> None:
+        """A SIM7600 appears at USB path ``path`` (``1-1.2``) as ttyUSB``first_tty`` and the four after it."""
+        vendor, product = SIM7600
+        usb = self._add(
+            "usb",
+            path,
+            None,
+            {"idVendor": vendor, "idProduct": product, "serial": SERIAL_NUMBER, "busnum": path.partition("-")[0]},
+            {"DEVTYPE": "usb_device", "ID_VENDOR_ID": vendor, "ID_MODEL_ID": product, "ID_SERIAL_SHORT": SERIAL_NUMBER},
+        )
+        added = self._devices.setdefault(path, [])
+        links = self._links.setdefault(path, [])
+        added.append(usb)
+        for interface in range(SIM7600_INTERFACES):
+            name = f"{path}:1.{interface}"
+            number = f"{interface:02x}"
+            parent = self._add("usb", name, usb, {"bInterfaceNumber": number}, {"DEVTYPE": "usb_interface"})
+            added.append(parent)
+            tty, by_path = f"/dev/ttyUSB{first_tty + interface}", self._by_path(name)
+            target = {2: at, 4: pcm}.get(interface)
+            if target is not None:  # the other three ports are there for udev, but nothing answers on them
+                links += [self._link(tty, target.resolve()), self._link(by_path, target.resolve())]
+            properties = {
+                "DEVNAME": tty, "DEVLINKS": by_path, "MAJOR": str(TTYUSB_MAJOR), "MINOR": str(first_tty + interface),
+                "ID_VENDOR_ID": vendor, "ID_MODEL_ID": product, "ID_USB_INTERFACE_NUM": number, "ID_BUS": "usb",
+            }  # fmt: skip
+            dev = {"dev": f"{TTYUSB_MAJOR}:{first_tty + interface}"}
+            added.append(self._add("tty", f"ttyUSB{first_tty + interface}", parent, dev, properties))
+
+    def unplug(self, path: str) -> None:
+        """The device at ``path`` disappears, its ports first."""
+        for link in self._links.pop(path, []):
+            link.unlink(missing_ok=True)
+        for syspath in reversed(self._devices.pop(path, [])):
+            self._library.umockdev_testbed_uevent(self._testbed, syspath.encode(), b"remove")
+            self._library.umockdev_testbed_remove_device(self._testbed, syspath.encode())
+
+    def close(self) -> None:
+        testbed, self._testbed = self._testbed, None
+        if testbed is not None:
+            self._library.g_object_unref(testbed)
+
+    def _add(
+        self,
+        subsystem: str,
+        name: str,
+        parent: str | None,
+        attributes: Mapping[str, str],
+        properties: Mapping[str, str],
+    ) -> str:
+        attribute_list, keep_attributes = self._strings(attributes)
+        property_list, keep_properties = self._strings(properties)
+        syspath = self._library.umockdev_testbed_add_devicev(
+            self._testbed, subsystem.encode(), name.encode(), parent.encode() if parent else self._ffi.NULL,
+            attribute_list, property_list,
+        )  # fmt: skip
+        del keep_attributes, keep_properties
+        if syspath == self._ffi.NULL:
+            raise RuntimeError(f"umockdev did not take the device {subsystem}/{name}")
+        text: str = self._ffi.string(syspath).decode()
+        return text
+
+    def _strings(self, values: Mapping[str, str]) -> tuple[Any, list[Any]]:
+        """A NULL-terminated array of keys and values, and what must be kept while it is used."""
+        kept = [self._ffi.new("char[]", text.encode()) for pair in values.items() for text in pair]
+        return self._ffi.new("char *[]", [*kept, self._ffi.NULL]), kept
+
+    def _link(self, name: str, target: Path) -> Path:
+        link = self.folder / name.lstrip("/")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(target)
+        return link
+
+    @staticmethod
+    def _by_path(interface: str) -> str:
+        return f"/dev/serial/by-path/platform-usb-0:{interface.partition('-')[2]}-port0"
+
+
+def main() -> None:
+    """Prints the testbed's folder, then obeys one order per line and answers each with ``{}`` or an error."""
+    testbed = _Testbed()
+    _print({"folder": str(testbed.folder)})
+    try:
+        for line in sys.stdin:
+            order = json.loads(line)
+            try:
+                if order["do"] == "plug_sim7600":
+                    testbed.plug_sim7600(
+                        order["path"], at=Path(order["at"]), pcm=Path(order["pcm"]), first_tty=order["first_tty"]
+                    )
+                else:
+                    testbed.unplug(order["path"])
+            except (OSError, RuntimeError) as error:
+                _print({"error": str(error)})
+            else:
+                _print({})
+    finally:
+        testbed.close()
+
+
+def _print(answer: dict[str, str]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
