@@ -47,7 +47,7 @@ def matches(recording: npt.NDArray[np.floating], rate_hz: int, prompt: npt.NDArr
     count = max(1, round(len(said) / (_PIECE_S * RATE_HZ)))
     edges = np.linspace(0, len(said), count + 1).astype(int)
     pieces = [(int(a), said[a:b]) for a, b in pairwise(edges)]
-    curves = [_correlation(heard, piece) for _, piece in pieces]
+    curves = _correlations(heard, [piece for _, piece in pieces])
     last = len(heard) - len(said)
     together = np.mean([curve[at : at + last + 1] for (at, _), curve in zip(pieces, curves, strict=True)], axis=0)
     offset = int(np.argmax(together))
@@ -66,15 +66,24 @@ def _flatten(samples: Samples) -> Samples:
     return out
 
 
-def _correlation(heard: Samples, piece: Samples) -> Samples:
-    """The normalised correlation of ``piece`` with ``heard`` at every place where it fits."""
-    size = 1 << int(np.ceil(np.log2(len(heard) + len(piece))))
-    product = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(piece, size)), size)
-    places = len(heard) - len(piece) + 1
+def _correlations(heard: Samples, pieces: list[Samples]) -> list[Samples]:
+    """The normalised correlation of each piece with ``heard`` at every place where it fits."""
+    size = _good_size(len(heard) + max(map(len, pieces)))
+    # Single precision is half the work, and three digits of a correlation are plenty.
+    spectrum = np.fft.rfft(heard.astype(np.float32), size)
     energy = np.concatenate([[0.0], np.cumsum(heard**2)])
-    window = energy[len(piece) :] - energy[:places]
-    # In near-silence a correlation is made of rounding errors: it gets a floor 60 dB under the loudest stretch.
-    floor = max(float(np.max(window)) * 1e-6, 1e-12)
-    norm = np.sqrt(np.maximum(window, floor) * max(float(np.sum(piece**2)), 1e-12))
-    curve: Samples = product[:places] / norm
-    return curve
+    curves = []
+    for piece in pieces:
+        product = np.fft.irfft(spectrum * np.conj(np.fft.rfft(piece.astype(np.float32), size)), size)
+        places = len(heard) - len(piece) + 1
+        window = energy[len(piece) :] - energy[:places]
+        # In near-silence a correlation is made of rounding errors: it gets a floor 60 dB under the loudest stretch.
+        floor = max(float(np.max(window)) * 1e-6, 1e-12)
+        norm = np.sqrt(np.maximum(window, floor) * max(float(np.sum(piece**2)), 1e-12))
+        curves.append(product[:places] / norm)
+    return curves
+
+
+def _good_size(at_least: int) -> int:
+    """A length of a fast transform: 2, 3 or 5 times a power of two, or one itself."""
+    return min(factor << max(0, (-(-at_least // factor) - 1).bit_length()) for factor in (1, 3, 5))
