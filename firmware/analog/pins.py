@@ -43,8 +43,11 @@ class SensorPin:
         return bool(self._pin.state) == self._active_high
 
     def close(self) -> None:
-        self._pin.when_changed = None
-        self._device.close()
+        """Raises OSError or GPIOZeroError when the pin is gone; it is let go of all the same."""
+        try:
+            self._pin.when_changed = None
+        finally:
+            self._device.close()
 
 
 def open_input(spec: InputPin, factory: Any) -> gpiozero.InputDevice:

@@ -25,6 +25,14 @@ _QUIETEST_RMS = 60.0
 """Of the two tones, steps of 16 bits: about -49 dBm0."""
 _NEEDED_HOPS = 3
 """In a row, of one digit: a tone of 40 ms gives four, one of 20 ms none."""
+_CLEAN_PURITY = 0.85
+_NEEDED_HOPS_NOISY = 5
+"""While none of them was cleaner than that: vowels come this close, but not for so long."""
+_PITCH_HZ = tuple(range(130, 290, 20))
+_PITCH_SHARE = 0.02
+"""Of the tones' energy, at most so much at one of these: a voice has its pitch there, dial tone and hum have not."""
+_SHORTEST_BATCH_HOPS = 5
+"""Frames are looked at by the handful: numpy costs by the call."""
 _GONE_HOPS = 3
 """Without it: the digit is over. A drop-out of 10 ms is not a pause (Q.24)."""
 _HIGH_PASS_HZ = (560.0, 660.0)
@@ -53,36 +61,46 @@ class DtmfDetector:
         self._grid_hz = np.concatenate([row_hz, column_hz])
         turns = np.outer(np.arange(self._window) / rate_hz, self._grid_hz)
         self._waves = np.exp(-2j * np.pi * turns) * self._taper[:, None]
+        pitch_turns = np.outer(np.arange(self._window) / rate_hz, _PITCH_HZ)
+        self._pitch_waves = np.exp(-2j * np.pi * pitch_turns) * self._taper[:, None]
         self._filter = _high_pass(rate_hz)
         self._raw = np.zeros(len(self._filter) - 1, dtype=np.float64)
         self._sound = np.empty(0, dtype=np.float64)
+        self._plain = np.empty(0, dtype=np.float64)
+        """The same sound, in step with it, before the filter."""
         self._at = -(len(self._filter) // 2)
         self._candidate: str | None = None
         self._hits = 0
+        self._purest = 0.0
         self._misses = 0
         self._down = False
 
     def feed(self, pcm: NDArray[np.int16]) -> list[Digit]:
         """The digits that this sound made certain."""
         raw = np.concatenate([self._raw, pcm.astype(np.float64)])
-        self._raw = raw[len(raw) - len(self._filter) + 1 :]
+        half = len(self._filter) // 2
+        self._raw = raw[len(raw) - 2 * half :]
+        self._plain = np.concatenate([self._plain, raw[half : len(raw) - half]])
         self._sound = np.concatenate([self._sound, np.convolve(raw, self._filter, "valid")])
         count = (len(self._sound) - self._window) // self._hop + 1
-        if count <= 0:
+        if count < _SHORTEST_BATCH_HOPS:
             return []
-        frames = np.lib.stride_tricks.sliding_window_view(self._sound, self._window)[:: self._hop][:count]
         digits: list[Digit] = []
-        for number, digit in enumerate(self._hear(frames)):
-            if (told := self._next(digit, self._at + number * self._hop)) is not None:
+        for number, (digit, purity) in enumerate(self._hear(self._frames(self._sound), self._frames(self._plain))):
+            if (told := self._next(digit, purity, self._at + number * self._hop)) is not None:
                 digits.append(told)
+        self._plain = self._plain[count * self._hop :]
         self._sound = self._sound[count * self._hop :]
         self._at += count * self._hop
         return digits
 
-    def _hear(self, frames: NDArray[np.float64]) -> list[str | None]:
-        """The digit in each frame, if there is one."""
+    def _frames(self, sound: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.lib.stride_tricks.sliding_window_view(sound, self._window)[:: self._hop]
+
+    def _hear(self, frames: NDArray[np.float64], plain: NDArray[np.float64]) -> list[tuple[str | None, float]]:
+        """The digit in each frame, if there is one, and how pure it is."""
         energy = ((frames * self._taper) ** 2).sum(axis=1) / self._taper_energy  # mean square
-        heard: list[str | None] = [None] * len(frames)
+        heard: list[tuple[str | None, float]] = [(None, 0.0)] * len(frames)
         loud = np.flatnonzero(energy >= _QUIETEST_RMS**2)
         if len(loud) == 0:
             return heard
@@ -96,14 +114,19 @@ class DtmfDetector:
         pure = (tones >= _PURITY * energy[loud]) & (tones >= _QUIETEST_RMS**2)
         level = (twist_db >= _LOWEST_TWIST_DB) & (twist_db <= _HIGHEST_TWIST_DB)
         for i in np.flatnonzero(pure & level):
-            heard[loud[i]] = _key(float(self._grid_hz[row[i]]), float(self._grid_hz[column[i]]))
+            pitch = np.abs(plain[loud[i]] @ self._pitch_waves).max() / self._gain
+            if pitch**2 / 2 <= _PITCH_SHARE * tones[i]:
+                digit = _key(float(self._grid_hz[row[i]]), float(self._grid_hz[column[i]]))
+                heard[loud[i]] = (digit, float(tones[i] / energy[loud[i]]))
         return heard
 
-    def _next(self, digit: str | None, at: int) -> Digit | None:
+    def _next(self, digit: str | None, purity: float, at: int) -> Digit | None:
         """One frame further: tells a digit once, when it has been heard often enough in a row."""
         if digit is not None and digit == self._candidate:
             self._hits, self._misses = self._hits + 1, 0
-            if self._down or self._hits < _NEEDED_HOPS:
+            self._purest = max(self._purest, purity)
+            needed = _NEEDED_HOPS if self._purest >= _CLEAN_PURITY else _NEEDED_HOPS_NOISY
+            if self._down or self._hits < needed:
                 return None
             self._down = True
             return Digit(digit=digit, began=max(0, at - (self._hits - 2) * self._hop))
@@ -112,6 +135,7 @@ class DtmfDetector:
             if self._misses < _GONE_HOPS:
                 return None
         self._candidate, self._hits, self._misses, self._down = digit, int(digit is not None), 0, False
+        self._purest = purity
         return None
 
 
