@@ -13,16 +13,17 @@ COMMAND = ".venv/bin/python -m firmware.state_diagram > docs/call-machine.md"
 
 _INTRO = f"""# The call machine
 
-This page is generated from `firmware.call_machine.TABLE`; a test compares the two. Do not edit it: after a change of the
-table run
+This page is generated from `firmware.call_machine.TABLE`; a test compares the two. Do not edit it: after a change of
+the table run
 
 ```
 {COMMAND}
 ```
 
 One line is in one of five phases. Whether its device is there is a region of its own: without a device only `line_up`,
-`line_down` and `tick` reach the table ([below](#without-a-device)). Deadlines are data in the state; a `tick` comes when
-one has passed. A pair that nobody planned is accounted as a named fault and logged as an anomaly, never an exception.
+`line_down` and `tick` reach the table ([below](#without-a-device)). Deadlines are data in the state; a `tick` comes
+when one has passed. A pair that nobody planned is accounted as a named fault and logged as an anomaly, never an
+exception.
 
 ## Diagram
 
