@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from firmware.audio.chain import Sidecar, read_sidecar
 from firmware.model import RecordingId
 from firmware.ports import RecordingFound, RecordingSealed, SealedFile
 from firmware.store import found, recordings
+from firmware.store.hashing import sha256_of
 from firmware.store.transaction import Transaction, fetch
 
 log = logging.getLogger("offhook.store")
@@ -83,9 +83,7 @@ def adopt(tx: Transaction, orphan: Orphan) -> None:
 
 def file_of(path: Path, data_dir: Path) -> SealedFile:
     """Size and SHA-256 of a file as it is on the disk now. Raises `OSError`."""
-    with path.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
-    return SealedFile(path=str(path.relative_to(data_dir)), size=path.stat().st_size, sha256=digest)
+    return SealedFile(path=str(path.relative_to(data_dir)), size=path.stat().st_size, sha256=sha256_of(path))
 
 
 def _head(sidecar: Sidecar) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, replace
 
 from sqlite_utils import Database
@@ -20,6 +21,8 @@ from firmware.model import (
     Presentation,
 )
 from firmware.store.transaction import Row, fetch
+
+log = logging.getLogger("offhook.store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,14 @@ def open_calls_as_stored(db: Database) -> list[OpenCall]:
         "SELECT c.*, b.boot_id FROM call c JOIN boot b ON b.boot_no = c.boot_no "
         "WHERE c.status <> 'ended' ORDER BY c.boot_no, c.started_boot_ns",
     )
-    return [_open_call(db, row) for row in rows]
+    calls: list[OpenCall] = []
+    for row in rows:
+        try:
+            calls.append(_open_call(db, row))
+        except ValueError as error:
+            # One bad row must not keep the recorder from recording; `offhook doctor` reports it.
+            log.error("cannot read an open call", extra={"offhook": {"call": row["id"], "reason": str(error)}})
+    return calls
 
 
 def open_calls(db: Database, *, boot_id: str, now: Instant) -> list[Call]:
