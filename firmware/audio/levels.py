@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ CLIPPED_RUN = 3
 POINTS_PER_S = 50
 """Waveform points per second while recording (20 ms); long recordings are thinned when they are sealed."""
 DEAD_SWING = 2
-"""A 100 ms window whose samples span no more than this is digital silence: nothing is connected, or all is muted."""
+"""Sound whose samples span no more than this is digital silence: nothing is connected, or all is muted."""
 
 _ACTIVE_POWER = (32768.0 * 10 ** (ACTIVE_DBFS / 20)) ** 2
 
@@ -36,15 +37,28 @@ def samples_of(pcm: bytes | bytearray | memoryview, channels: int) -> Samples:
     return np.frombuffer(pcm, dtype="<i2").reshape(-1, channels)
 
 
-def levels_now(samples: Samples) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """RMS and peak in dBFS of each channel over all of ``samples``."""
+@dataclass(frozen=True, slots=True)
+class LevelsNow:
+    """Levels of each channel over a fraction of a second, dBFS."""
+
+    rms_dbfs: tuple[float, ...]
+    peak_dbfs: tuple[float, ...]
+    dead: bool
+    """Every channel is digital silence."""
+
+
+def levels_now(samples: Samples) -> LevelsNow:
+    """Measures all of ``samples``, at least one frame."""
     rms, peak = [], []
+    dead = True
     for column in samples.T:
         wide = column.astype(np.float32)
-        power = float(np.dot(wide, wide)) / max(1, len(wide))
+        power = float(np.dot(wide, wide)) / len(wide)
+        high, low = int(column.max()), int(column.min())
         rms.append(dbfs(math.sqrt(power)))
-        peak.append(dbfs(float(max(int(column.max()), -int(column.min())))))
-    return tuple(rms), tuple(peak)
+        peak.append(dbfs(max(high, -low)))
+        dead = dead and high - low <= DEAD_SWING
+    return LevelsNow(tuple(rms), tuple(peak), dead)
 
 
 class ChannelMeter:
@@ -60,8 +74,6 @@ class ChannelMeter:
         self._clipped_runs = 0
         self._run = 0
         self.points = bytearray()
-        self.quiet_windows = 0
-        """Windows of digital silence in a row, up to now."""
 
     def feed(self, column: Samples) -> None:
         """``column`` is a whole number of windows."""
@@ -83,12 +95,6 @@ class ChannelMeter:
         self._frames += column.size
         self._active_windows += int((alternating > _ACTIVE_POWER).sum())
 
-        swing = high.reshape(-1, self._per_window).max(axis=1) - low.reshape(-1, self._per_window).min(axis=1)
-        heard = np.flatnonzero(swing > DEAD_SWING)
-        if heard.size:
-            self.quiet_windows = len(swing) - 1 - int(heard[-1])
-        else:
-            self.quiet_windows += len(swing)
         if peak >= CLIPPED_AT or self._run:
             self._count_clipping(column)
 
@@ -166,11 +172,6 @@ class Meter:
                 meter.feed(np.ascontiguousarray(column[:split]))
             meter.finish(np.ascontiguousarray(column[split:]))
         return tuple(meter.levels(self.window_s) for meter in self._meters)
-
-    @property
-    def silent_s(self) -> float:
-        """Seconds of digital silence on all channels up to now."""
-        return min(meter.quiet_windows for meter in self._meters) * self.window_s
 
     @property
     def points(self) -> tuple[bytes, ...]:

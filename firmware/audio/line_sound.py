@@ -62,6 +62,7 @@ class LineSound:
         self._device_lost: SourceDown | None = None
         self._meter_blocks: list[Block] = []
         self._meter_frames = 0
+        self._quiet_since_ns: int | None = None
         self._synced_ns = 0
 
     def start(self) -> None:
@@ -141,11 +142,15 @@ class LineSound:
 
     def _tell_levels(self) -> None:
         samples = samples_of(b"".join(block.pcm for block in self._meter_blocks), len(self._roles))
-        at = self._meter_blocks[-1].at
+        first_ns, at = self._meter_blocks[0].at.boot_ns, self._meter_blocks[-1].at
         self._meter_blocks.clear()
         self._meter_frames = 0
-        rms, peak = levels_now(samples)
-        self._sink(Levels(line=self.line, at=at, rms_dbfs=rms, peak_dbfs=peak))
+        now = levels_now(samples)
+        if not now.dead:
+            self._quiet_since_ns = None
+        elif self._quiet_since_ns is None:
+            self._quiet_since_ns = first_ns
+        self._sink(Levels(line=self.line, at=at, rms_dbfs=now.rms_dbfs, peak_dbfs=now.peak_dbfs))
 
     def _start_recording(self, order: StartRecording) -> None:
         if self._recording is not None:
@@ -176,7 +181,7 @@ class LineSound:
             self._finish_recording(now)
             return
         recording.write()
-        recording.watch_silence(now, device_lost=self._device_lost is not None)
+        recording.watch_silence(now, quiet_since_ns=self._quiet_since_ns, device_lost=self._device_lost is not None)
         if now.boot_ns - self._synced_ns >= SYNC_S * 1e9 - 20_000_000:
             recording.sync()
             self._synced_ns = now.boot_ns

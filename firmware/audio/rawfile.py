@@ -20,6 +20,10 @@ log = logging.getLogger("offhook.audio")
 
 WAITING_S = 10.0
 """Sound kept in memory while the card does not take it."""
+LATE_STOP_S = 3.0
+"""How far back `cut_to` reaches: a handset's on-hook is known for sure only after a hook flash could have ended."""
+ACCOUNT_S = 0.5
+"""Sound is measured and hashed in portions of this length."""
 SIDECAR_SYNC_CHUNKS = 5
 """The sidecar's hashes can be made again from the sound, so they are forced to the card less often than the sound."""
 
@@ -43,6 +47,9 @@ class RawFile:
         self._written = 0
         self._waiting = bytearray()
         self._waiting_limit = round(WAITING_S * header.rate_hz) * self._frame_bytes
+        self._recent = bytearray()
+        self._recent_bytes = round(LATE_STOP_S * header.rate_hz) * self._frame_bytes
+        self._portion_bytes = round(ACCOUNT_S * header.rate_hz) * self._frame_bytes
         self._dropped = 0
         self._dirty = False
         self._lines = bytearray()
@@ -68,6 +75,27 @@ class RawFile:
     def append(self, pcm: bytes | memoryview) -> None:
         """Takes whole frames; `write_out` writes them."""
         self._waiting += pcm
+
+    def cut_to(self, frame: int) -> None:
+        """Sound from ``frame`` on does not belong to the recording: at most `LATE_STOP_S` of it is taken off again."""
+        over = (self.frames - frame) * self._frame_bytes
+        if over <= 0:
+            return
+        waiting = min(over, len(self._waiting) - self._lead_bytes())
+        if waiting > 0:
+            del self._waiting[len(self._waiting) - waiting :]
+            over -= waiting
+        over = min(over, len(self._recent) - len(self._recent) % self._frame_bytes)
+        if over and not self._waiting:
+            try:
+                os.ftruncate(self._fd, self._written - over)
+            except OSError as error:
+                self._refuse(error)
+                return
+            self._written -= over
+            self._dirty = True
+            del self._recent[len(self._recent) - over :]
+        self.gaps = [gap for gap in self.gaps if gap.at_frame <= self.frames]
 
     def note_gap(self, missing_ms: int | None, cause: GapCause) -> None:
         """Sound is missing at the place that is appended next."""
@@ -97,10 +125,14 @@ class RawFile:
             whole = len(self._waiting) - self._lead_bytes()
             self._dropped += whole // self._frame_bytes
             self._waiting.clear()
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._fd, self._written - self._written % self._frame_bytes)
-            self._written -= self._written % self._frame_bytes
+            torn = self._written % self._frame_bytes
+            if torn:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._fd, self._written - torn)
+                self._written -= torn
+                del self._recent[len(self._recent) - torn :]
         self._tell_dropped()
+        self._account(len(self._recent))
         for chunk in self._chain.finish():
             self._note(chunk)
         self._note(Close(self._written // self._frame_bytes, self._chain.link))
@@ -142,16 +174,22 @@ class RawFile:
                 done = os.write(self._fd, self._waiting)
                 if self._dropped:
                     self._tell_dropped()
-                self._account(bytes(self._waiting[:done]))
+                self._recent += self._waiting[:done] if done < len(self._waiting) else self._waiting
                 del self._waiting[:done]
+                self._written += done
+                self._dirty = True
+            settled = len(self._recent) - self._recent_bytes
+            if settled >= self._portion_bytes:
+                self._account(settled - settled % self._frame_bytes)
             self._write_lines()
             self.refused = None
         except OSError as error:
             self._refuse(error)
 
-    def _account(self, pcm: bytes) -> None:
-        self._written += len(pcm)
-        self._dirty = True
+    def _account(self, size: int) -> None:
+        """Measures and hashes the oldest ``size`` bytes of the recent sound: nothing cuts them off any more."""
+        pcm = bytes(self._recent[:size])
+        del self._recent[:size]
         self.meter.feed(pcm)
         for chunk in self._chain.feed(pcm):
             self._note(chunk)

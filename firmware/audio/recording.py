@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 from firmware.audio.chain import Header
-from firmware.audio.rawfile import RawFile
+from firmware.audio.rawfile import LATE_STOP_S, RawFile
 from firmware.effects import StartRecording
 from firmware.model import ChannelRole, Instant, RecordingId
 from firmware.ports import (
@@ -29,6 +30,7 @@ HOLE_S = 0.5
 """A jump between two blocks' stamps above this is missing sound, even when the device did not say so."""
 
 _HOLE_NS = round(HOLE_S * 1e9)
+_REMEMBERED_NS = round(LATE_STOP_S * 1e9)
 
 
 class OpenRecording:
@@ -59,15 +61,27 @@ class OpenRecording:
         self._open_refused = False
         self._write_refused = False
         self._silent = False
+        self._recent: deque[tuple[int, int, int]] = deque()
 
     @property
     def id(self) -> RecordingId:
         return self.order.recording
 
     def stop(self, at: Instant, now: Instant) -> None:
-        """Sound after ``at`` is not wanted any more."""
+        """Sound after ``at`` is not wanted any more; what was taken of it already is cut off again."""
         self.until_ns = at.boot_ns
         self._stop_ordered = now
+        if self.file is None or self._last_end_ns <= self.until_ns:
+            return
+        rate_hz = self.file.header.rate_hz
+        for begin_ns, first, count in reversed(self._recent):
+            inside = min(count, _frames(max(0, self.until_ns - begin_ns), rate_hz))
+            if inside:
+                self.file.cut_to(first + inside)
+                self._last_end_ns = begin_ns + inside * 1_000_000_000 // rate_hz
+                return
+        if self._recent:
+            self.file.cut_to(self._recent[0][1])
 
     def sound_lost(self, reason: str) -> None:
         self._reason = reason
@@ -101,6 +115,7 @@ class OpenRecording:
         self._note_hole(at)
         frame_bytes = self.file.header.frame_bytes
         whole = first == 0 and last == block.frames
+        self._remember(at.boot_ns, self.file.frames, last - first)
         self.file.append(block.pcm if whole else block.pcm[first * frame_bytes : last * frame_bytes])
         self._last_end_ns = at.boot_ns + (last - first) * 1_000_000_000 // rate_hz
         self._last_sound = at
@@ -116,22 +131,26 @@ class OpenRecording:
         if self.file is not None:
             self.file.sync()
 
-    def watch_silence(self, now: Instant, *, device_lost: bool) -> None:
-        """Tells when nothing is heard for 3 s, and when something is heard again."""
-        quiet_s = self.file.meter.silent_s if self.file is not None else 0.0
-        waited_s = (now.boot_ns - max(self._last_end_ns, self.order.at.boot_ns)) / 1e9
-        silent = quiet_s >= SILENT_AFTER_S or waited_s >= SILENT_AFTER_S + 0.5
+    def watch_silence(self, now: Instant, *, quiet_since_ns: int | None, device_lost: bool) -> None:
+        """Tells when nothing is heard for 3 s, and when something is heard again.
+
+        ``quiet_since_ns``: since when the line has carried nothing but digital silence; None when it carries sound.
+        """
+        call_ns = self.order.at.boot_ns
+        quiet_s = (self._last_end_ns - max(quiet_since_ns, call_ns)) / 1e9 if quiet_since_ns is not None else 0.0
+        waited_s = (now.boot_ns - max(self._last_end_ns, call_ns)) / 1e9
+        silent = quiet_s >= SILENT_AFTER_S - 0.1 or waited_s >= SILENT_AFTER_S
         if device_lost or silent == self._silent:
             return
         self._silent = silent
         kind = SoundSilent if silent else SoundHeard
         self._tell(kind(line=self.order.line, at=now, recording=self.id))
 
-    def over(self, now: Instant, heard_until_ns: int) -> bool:
+    def over(self, now: Instant, heard_until_ns: int, *, device_lost: bool) -> bool:
         """Whether no more sound can come for it. ``heard_until_ns``: end of the newest block on this line."""
         if self.until_ns is None or self._stop_ordered is None:
             return False
-        return heard_until_ns >= self.until_ns or now.seconds_since(self._stop_ordered) > STOP_WAIT_S
+        return device_lost or heard_until_ns >= self.until_ns or now.seconds_since(self._stop_ordered) > STOP_WAIT_S
 
     def finish(self, at: Instant) -> None:
         """Completes the file and tells how it came out."""
@@ -147,7 +166,9 @@ class OpenRecording:
                 self.file.note_gap(missing_ms, self._missing[1])
         levels = self.file.close()
         if not self.file.frames:
-            self.file.discard()  # the disk took nothing at all; that was told when it began
+            self.file.discard()
+            if not self._write_refused:
+                self._fail(at, GapCause.DEVICE_LOST, "no sound came before the call was over")
             return
         self._tell(
             RecordingClosed(
@@ -197,6 +218,12 @@ class OpenRecording:
             )
         )
         return True
+
+    def _remember(self, begin_ns: int, first_frame: int, frames: int) -> None:
+        """Which moment stands where in the file, for the last seconds."""
+        self._recent.append((begin_ns, first_frame, frames))
+        while self._recent[0][0] < begin_ns - _REMEMBERED_NS:
+            self._recent.popleft()
 
     def _note_missing(self, missing_ms: int | None, cause: GapCause) -> None:
         """Remembers why the next block does not follow on; the first cause stands until sound comes."""
