@@ -177,11 +177,12 @@ class LineSound:
         recording = self._recording
         if recording is None:
             return
-        if recording.over(now, self._heard_until_ns):
+        device_lost = self._device_lost is not None
+        if recording.over(now, self._heard_until_ns, device_lost=device_lost):
             self._finish_recording(now)
             return
         recording.write()
-        recording.watch_silence(now, quiet_since_ns=self._quiet_since_ns, device_lost=self._device_lost is not None)
+        recording.watch_silence(now, quiet_since_ns=self._quiet_since_ns, device_lost=device_lost)
         if now.boot_ns - self._synced_ns >= SYNC_S * 1e9 - 20_000_000:
             recording.sync()
             self._synced_ns = now.boot_ns
