@@ -47,11 +47,20 @@ class Box:
         self.turned = threading.Event()
         """Set by each turn of the core loop; the service clears it and pets the watchdog."""
         self._live = LiveView(self._clock)
+        self._server: IpcServer | None = None
         self._store = StoreWriter(self._database, self._clock, on_commit=self._committed)
+        self._recorder = SoundRecorder(self._post, self._clock, data_dir, self._boot_id)
+        self._after_commit = AfterCommit(
+            self._database,
+            self._live,
+            publish=self._publish,
+            confirm=self._recorder.confirm,
+            time_zone=lambda: self._settings.get().settings.box.time_zone,
+            clock=self._clock,
+        )
         self._store.start()
         self._settings = SettingsService(StoredVersions(self._store))
         self._settings.import_first_boot(data_dir / "first-boot.toml")
-        self._recorder = SoundRecorder(self._post, self._clock, data_dir, self._boot_id)
         self._runtime = Runtime(
             clock=self._clock,
             store=self._store,
@@ -75,19 +84,12 @@ class Box:
             reconfigured=self._reconfigured,
         )
         self._server = IpcServer(run_dir / "recorder.sock", dispatcher, self._live.full_state)
-        self._after_commit = AfterCommit(
-            self._database,
-            self._live,
-            publish=self._publish,
-            confirm=self._recorder.confirm,
-            time_zone=lambda: self._settings.get().settings.box.time_zone,
-            clock=self._clock,
-        )
         self._core = Worker("core", self._runtime.run)
         self._last_settle_ns = 0
 
     def start(self) -> None:
         """From here on every line of the settings, and every found device, is watched."""
+        assert self._server is not None
         self._server.start()
         self._after_commit.refresh()
         self._core.start()
@@ -101,7 +103,8 @@ class Box:
 
     def stop(self) -> None:
         """Start reversed. Open calls stay open in the database: they go on, or are ended, at the next start."""
-        self._server.stop()
+        if self._server is not None:
+            self._server.stop()
         self._plugged_in.stop()
         self._runtime.do(self._keeper.stop, deadline_s=10.0)
         self._recorder.close(_SEAL_DEADLINE_S)
@@ -145,7 +148,8 @@ class Box:
         self._runtime.post(event)  # type: ignore[arg-type]
 
     def _publish(self, event: dict[str, object]) -> None:
-        self._server.publish(event)
+        if self._server is not None:
+            self._server.publish(event)
 
     def _committed(self, committed: Sequence[object]) -> None:
         self._after_commit(committed)  # type: ignore[arg-type]
