@@ -64,18 +64,23 @@ build_release() {
         "$release/bin/python" -m compileall -q "$release/lib" || true
         touch "$release/complete"
     fi
-    if [ "$(readlink "$home/venv" 2>/dev/null)" != "$release" ]; then
+    before=$(readlink "$home/venv" 2>/dev/null || true)
+    if [ "$before" != "$release" ]; then
+        [ -z "$before" ] || ln -sfn "$before" "$home/previous"
         ln -sfn "$release" "$home/venv.new"
         mv -T "$home/venv.new" "$home/venv"
         changed=yes
     fi
-    # The release before this one stays, to go back to; older ones go.
-    ls -1dt "$home"/releases/*/ | tail -n +3 | xargs -r rm -rf
+    # The release before this one stays, to go back to (point the link `venv` at it); older ones go.
+    previous=$(readlink "$home/previous" 2>/dev/null || true)
+    for old in "$home"/releases/*; do
+        [ "$old" = "$release" ] || [ "$old" = "$previous" ] || rm -rf "$old"
+    done
 }
 
 start() {
-    systemd-sysusers /etc/sysusers.d/offhook.conf
-    systemd-tmpfiles --create /etc/tmpfiles.d/offhook.conf
+    systemd-sysusers offhook.conf
+    systemd-tmpfiles --create offhook.conf
     udevadm control --reload
     udevadm trigger --subsystem-match=gpio --subsystem-match=usb --action=change
     systemctl daemon-reload
@@ -107,10 +112,10 @@ if [ "$(id -u)" -ne 0 ]; then
     command -v sudo >/dev/null || { echo "Run this as root: it adds users and services." >&2; exit 1; }
     exec sudo "$0"
 fi
-command -v systemctl >/dev/null && command -v systemd-sysusers >/dev/null || {
+if ! command -v systemctl >/dev/null || ! command -v systemd-sysusers >/dev/null; then
     echo "This needs systemd (Debian 12 or newer, Raspberry Pi OS 12 or newer)." >&2
     exit 1
-}
+fi
 python=${PYTHON:-/usr/bin/python3}
 "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || {
     echo "$python is $("$python" --version); Offhook needs Python 3.11, 3.12 or 3.13 (set PYTHON to one)." >&2

@@ -24,7 +24,7 @@ from firmware.store.queries import list_calls
 @json_option
 @pass_box
 def command(
-    box: Box, folder: Path, since: datetime | None, until: datetime | None, line: str | None, as_json: bool
+    box: Box, *, folder: Path, since: datetime | None, until: datetime | None, line: str | None, as_json: bool
 ) -> None:
     """Copies FLAC recordings and writes calls.csv. Files that are there already and equal are not copied again.
 

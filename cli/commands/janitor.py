@@ -13,6 +13,8 @@ from cli.context import Box, pass_box
 @pass_box
 def command(box: Box) -> None:
     """Makes room, looks after the files and backs the database up (a timer runs this)."""
-    from firmware.janitor import run  # noqa: PLC0415 - loaded when used
+    from firmware import log  # noqa: PLC0415 - loaded when used, as the line below
+    from firmware.janitor import run  # noqa: PLC0415
 
+    log.set_up("offhook-janitor")
     sys.exit(run(box.data))
