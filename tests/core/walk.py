@@ -77,7 +77,7 @@ _RESTARTS = st.builds(
 
 KINDS = st.sampled_from(LineKind)
 # A line without a device is dull, and so is one that never rings: these come more often.
-_OFTEN = (ev.LineUp, ev.LineUp, ev.LineUp, ev.Ring, ev.Ring)
+_OFTEN = (ev.LineUp, ev.LineUp, ev.LineUp, ev.Ring, ev.Ring, ev.CallerId, ev.OffHook, ev.OffHook)
 HAPPENINGS = st.one_of(*(_happening(kind) for kind in (*ev.LINE_EVENTS, *_OFTEN)))
 
 
