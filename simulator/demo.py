@@ -29,6 +29,8 @@ _STREET_DEADLINE_S = 90.0
 _BOX_DEADLINE_S = 60.0
 _SEAL_DEADLINE_S = 60.0
 _LOOK_EVERY_S = 0.5
+_LOG_COLUMNS = 150
+"""In a file or a CI log nobody's window is too narrow for the tables."""
 
 
 @frozen(kw_only=True)
@@ -211,6 +213,8 @@ class Demo:
 def run(wishes: Wishes) -> bool:
     """Does what the person wished. True when everything went well."""
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=_LOG_COLUMNS)
     with _folder(wishes, console) as folder:
         demo = Demo(wishes, folder, console)
         try:
