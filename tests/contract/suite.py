@@ -18,7 +18,7 @@ from firmware.call_machine import step
 from firmware.clock import SystemClock
 from firmware.config import parse_options
 from firmware.drivers import driver_type
-from firmware.effects import Account, Anomaly, LineAction, SaveCall
+from firmware.effects import Account, Anomaly, Effect, LineAction, SaveCall
 from firmware.errors import ConfigError, DeviceError
 from firmware.events import (
     Answered,
@@ -304,7 +304,8 @@ def _as_the_box_sees_it(
 ) -> tuple[list[Call], list[Account]]:
     """The calls and the ledger that the call machine makes of everything the driver said."""
     policy = LinePolicy(kind=driver.kind, actions=driver.actions, record_from=recorded_from(driver.kind))
-    state, effects = LineState(line=LINE, policy=policy), []
+    state = LineState(line=LINE, policy=policy)
+    effects: list[Effect] = []
     now = SystemClock().now().plus_s(policy.ring_timeout_s)
     closing: list[LineEvent] = [Tick(line=LINE, at=now)]
     if until_everything_ended:

@@ -55,8 +55,8 @@ _FIELDS: dict[type[ev.LineEvent], dict[str, st.SearchStrategy[Any]]] = {
     ev.HangUpRequested: {"request": st.just("r3")},
 }
 
-_GAPS_MS = st.one_of(st.integers(0, 50), st.integers(50, 4_000), st.integers(4_000, 40_000))
-_LATE_MS = st.one_of(st.just(0), st.just(0), st.integers(0, 3_000))
+_GAPS_MS = st.one_of(st.integers(0, 50), st.integers(0, 500), st.integers(50, 4_000), st.integers(4_000, 40_000))
+_LATE_MS = st.one_of(st.just(0), st.integers(0, 3_000))
 _JUMPS_S = st.one_of(st.just(0), st.just(0), st.just(0), st.sampled_from([-_YEAR_S, 3 * _YEAR_S, 7]))
 
 
