@@ -13,7 +13,7 @@ from firmware.errors import OffhookError
 from firmware.line_state import LineState, Phase
 from firmware.live import LineAbout, SoundState
 from firmware.model import LineId, LineKind
-from firmware.policy import LinePolicy, recorded_from
+from firmware.policy import LinePolicy, recorded_from, ring_timeout_s
 from firmware.ports import Clock, LineDriver, LineListener, Recorder
 from firmware.runtime import RunningLine, Runtime, Unwatched
 from firmware.signals.listener import AnalogListener
@@ -76,13 +76,7 @@ class LineKeeper:
                 [RaiseAlarm(key="line_misconfigured", subject=line.id, at=now, params={"reason": str(error)})]
             )
             return
-        policy = LinePolicy(
-            kind=driver.kind,
-            actions=driver.actions,
-            preroll_s=preroll_s,
-            record_from=recorded_from(driver.kind),
-            answer_supervision=line.tells_answer(driver.kind),
-        )
+        policy = policy_of(line, preroll_s)
         state = inherited.state or LineState(line=line.id, policy=policy)
         about = LineAbout(id=line.id, label=line.name, kind=driver.kind, driver=line.driver)
         source = driver.audio_source()
@@ -113,7 +107,7 @@ class LineKeeper:
 
 
 def policy_of(line: LineSettings, preroll_s: float) -> LinePolicy:
-    """The policy of a line before its driver is made: for a call that was open when the recorder went down."""
+    """What the settings of a line mean for its calls."""
     kind = driver_type(line.driver).kind
     return LinePolicy(
         kind=kind,
@@ -121,6 +115,7 @@ def policy_of(line: LineSettings, preroll_s: float) -> LinePolicy:
         preroll_s=preroll_s,
         record_from=recorded_from(kind),
         answer_supervision=line.tells_answer(kind),
+        ring_timeout_s=ring_timeout_s(kind),
     )
 
 

@@ -28,8 +28,7 @@ class LinePolicy:
     answer_supervision: bool = True
     """The line tells when the other side answers (polarity reversal, or the network's word)."""
     ring_timeout_s: float = 8.0
-    """No ring for so long: the caller gave up. Longer than the longest silence of a cadence (4 s), and than a module's
-    RING period (up to 6 s). DAHDI's `ringtimeout` is 8 s too."""
+    """No ring for so long: the caller gave up. See `ring_timeout_s`."""
     suspend_s: float = 30.0
     """A line that comes back within this time, still in its call, goes on with the same call."""
     pending_s: float = 6.0
@@ -43,6 +42,15 @@ class LinePolicy:
 def recorded_from(kind: LineKind) -> RecordFrom:
     """Analog lines are recorded from off-hook on; a module has no sound before the network switches it through."""
     return RecordFrom.START if kind is LineKind.ANALOG else RecordFrom.ANSWER
+
+
+def ring_timeout_s(kind: LineKind) -> float:
+    """Seconds without a ring after which the caller gave up.
+
+    On an analog line longer than the longest silence of a national cadence (5 s in Austria, Portugal and Sweden; ITU-T
+    E.180 Supplement 2); for a module longer than the period of RING (up to 6 s).
+    """
+    return 6.0 if kind is LineKind.ANALOG else 8.0
 
 
 def outcome_unanswered(call: Call, policy: LinePolicy) -> Outcome:
