@@ -23,6 +23,8 @@ _PURITY = 0.72
 """Share of the energy above 600 Hz that the two tones must have."""
 _QUIETEST_RMS = 60.0
 """Of the two tones, steps of 16 bits: about -49 dBm0."""
+_PURITY_GOING_ON = 0.35
+"""The same while a digit is down: a drop-out of 10 ms, or a word over the key, does not end it."""
 _NEEDED_HOPS = 3
 """In a row, of one digit: a tone of 40 ms gives four, one of 20 ms none."""
 _CLEAN_PURITY = 0.85
@@ -111,7 +113,7 @@ class DtmfDetector:
         row_level, column_level = amplitude[every, row], amplitude[every, column]
         tones = (row_level**2 + column_level**2) / 2
         twist_db = 20 * np.log10(np.maximum(column_level, 1e-9) / np.maximum(row_level, 1e-9))
-        pure = (tones >= _PURITY * energy[loud]) & (tones >= _QUIETEST_RMS**2)
+        pure = (tones >= _PURITY_GOING_ON * energy[loud]) & (tones >= _QUIETEST_RMS**2)
         level = (twist_db >= _LOWEST_TWIST_DB) & (twist_db <= _HIGHEST_TWIST_DB)
         for i in np.flatnonzero(pure & level):
             pitch = np.abs(plain[loud[i]] @ self._pitch_waves).max() / self._gain
@@ -122,6 +124,8 @@ class DtmfDetector:
 
     def _next(self, digit: str | None, purity: float, at: int) -> Digit | None:
         """One frame further: tells a digit once, when it has been heard often enough in a row."""
+        if digit is not None and purity < _PURITY and not (self._down and digit == self._candidate):
+            digit = None
         if digit is not None and digit == self._candidate:
             self._hits, self._misses = self._hits + 1, 0
             self._purest = max(self._purest, purity)
