@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from firmware.config import LineSettings, Settings
 from firmware.drivers import driver_type
@@ -76,8 +76,9 @@ class LineKeeper:
                 [RaiseAlarm(key="line_misconfigured", subject=line.id, at=now, params={"reason": str(error)})]
             )
             return
-        policy = policy_of(line, preroll_s)
-        state = inherited.state or LineState(line=line.id, policy=policy)
+        # A driver may be able to do less than its kind: a hat without a hook relay cannot answer.
+        policy = replace(policy_of(line, preroll_s), actions=driver.actions)
+        state = replace(inherited.state or LineState(line=line.id, policy=policy), policy=policy)
         about = LineAbout(id=line.id, label=line.name, kind=driver.kind, driver=line.driver)
         source = driver.audio_source()
         running = RunningLine(
