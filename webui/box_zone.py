@@ -20,12 +20,12 @@ class BoxZone:
         self._data_dir = data_dir
         self._lock = threading.Lock()
         self._name: str | None = None
-        self._read_s: float | None = None
+        self._read_s = 0.0
 
     def name(self) -> str | None:
         """An IANA name; ``None`` means the zone of the machine that the page runs on."""
         with self._lock:
-            if self._read_s is None or time.monotonic() - self._read_s > _KEPT_S:
+            if self._name is None or time.monotonic() - self._read_s > _KEPT_S:
                 self._read_s = time.monotonic()
                 self._name = self._read()
             return self._name

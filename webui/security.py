@@ -8,6 +8,7 @@ import secrets
 from flask import Flask, Response, abort, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user
+from werkzeug.exceptions import SecurityError
 
 from webui.services import services
 from webui.translate import _
@@ -28,6 +29,7 @@ def install(app: Flask, *, https: bool) -> None:
     login = LoginManager(app)
     login.session_protection = None
     login.request_loader(lambda _request: session_user())
+    app.before_request(_check_host)
     app.before_request(_check_csrf)
     app.before_request(_check_login)
     app.context_processor(lambda: {"csrf_token": csrf_token})
@@ -76,6 +78,13 @@ def csrf_token() -> str:
     if "csrf" not in session:
         session["csrf"] = secrets.token_urlsafe(24)
     return str(session["csrf"])
+
+
+def _check_host() -> ResponseReturnValue | None:
+    # For a name that is not the box's (DNS rebinding) there are no addresses at all, not even of the page of errors.
+    if isinstance(request.routing_exception, SecurityError):
+        return Response("This box does not answer to that name.", 400, mimetype="text/plain")
+    return None
 
 
 def _check_csrf() -> None:

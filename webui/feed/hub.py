@@ -144,9 +144,14 @@ class Hub:
                 self._today = dict(today)
                 self._publish("today", {"today": self._today})
 
-    def link_is(self, link: str) -> None:
-        """Notes whether the recorder is ``up``, ``stalled`` (connected, but not watching the lines) or ``down``."""
+    def link_is(self, link: str, *, watched_ago_s: float = 0.0) -> None:
+        """Notes whether the recorder is ``up``, ``stalled`` (connected, but not watching the lines) or ``down``.
+
+        ``watched_ago_s``: when a stalled recorder last watched; that is how old the data are, whatever it says.
+        """
         with self._lock:
+            if link == "stalled":
+                self._heard_s = self._now_s() - watched_ago_s
             if link != self._link:
                 self._link = link
                 self._publish("link", self._link_state())

@@ -70,7 +70,8 @@ class Subscription:
                         self._asked.set()
                 if time.monotonic() - looked_s >= _LOOK_EVERY_S:
                     looked_s = time.monotonic()
-                    self._hub.link_is("stalled" if self._stalled() else "up")
+                    ago_s = self._watched_ago_s()
+                    self._hub.link_is("up" if ago_s < STALLED_AFTER_S else "stalled", watched_ago_s=ago_s)
 
     def _count(self, stop: threading.Event) -> None:
         """Today's counts come with the full state only: asks for it when calls have changed, or the day may have."""
@@ -85,10 +86,10 @@ class Subscription:
             except (RecorderUnreachableError, RefusedError):
                 log.debug("today's counts are not to be had: the recorder does not answer")
 
-    def _stalled(self) -> bool:
-        """Judged by the clock that never jumps; a mark of another boot or none at all says nothing."""
+    def _watched_ago_s(self) -> float:
+        """Judged by the clock that never jumps; a recorder that has left no mark yet has only just come."""
         try:
             watched_ns = int(json.loads(self._alive_path.read_text())["boot_ns"])
         except (OSError, ValueError, KeyError, TypeError):
-            return False
-        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) - watched_ns > STALLED_AFTER_S * 1e9
+            return 0.0
+        return (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - watched_ns) / 1e9

@@ -124,7 +124,12 @@ class LiveBoard extends HTMLElement {
     this.#drawTimer(line, card);
   }
 
+  #stale() {
+    return ["down", "stalled", "lost"].includes(this.#link.link);
+  }
+
   #drawTimer(line, card) {
+    if (this.#stale() && card.querySelector("[data-timer]").textContent) return; // what nobody sees does not go on
     const call = line.call;
     const since = call && (call.answered_utc_ms ?? call.started_utc_ms);
     card.querySelector("[data-timer]").textContent =
@@ -170,13 +175,13 @@ class LiveBoard extends HTMLElement {
       const what = { down: words.recorderDown, stalled: words.recorderStalled, lost: words.streamLost }[link];
       banners.push(["note-bad", what, ""]);
     }
+    const stale = this.#stale();
     for (const [id, card] of this.#cards) {
       const since = card.dataset.unsafeSince;
-      const unsafe = since !== undefined && performance.now() - since > GRACE_MS;
+      const unsafe = !stale && since !== undefined && performance.now() - since > GRACE_MS;
       card.classList.toggle("unsafe", unsafe);
       if (unsafe) banners.push(["note-bad", fill(words.notRecordingOn, { line: this.#lines.get(id).label }), words.notRecordingTodo]);
     }
-    const stale = ["down", "stalled", "lost"].includes(link);
     this.classList.toggle("is-stale", stale);
     const text = JSON.stringify(banners);
     if (text !== this.#bannerText) {
