@@ -62,6 +62,16 @@ class PanelSettings:
     fault_led: int | None = attrs.field(default=None, validator=attrs.validators.optional(between(0, 53)))
     button: int | None = attrs.field(default=None, validator=attrs.validators.optional(between(0, 53)))
 
+    def __attrs_post_init__(self) -> None:
+        used = [pin for pin in (self.ready_led, self.recording_led, self.fault_led, self.button) if pin is not None]
+        if len(used) != len(set(used)):
+            raise ValueError("each GPIO number can be used once")
+
+    @property
+    def present(self) -> bool:
+        """Whether the case has any of them."""
+        return self != PanelSettings()
+
 
 @attrs.frozen(kw_only=True)
 class LineSettings:
@@ -135,7 +145,7 @@ def check(text: str) -> list[str]:
 def salvage(text: str) -> tuple[Settings, list[str]]:
     """What can be used of a document, and every fault in it: for one that an earlier Offhook had accepted.
 
-    A faulty table falls back to its defaults and a faulty line is left out, so that the other lines go on recording.
+    A faulty value falls back to its default and a faulty line is left out, so that the other lines go on recording.
     """
     faults = check(text)
     if not faults:
@@ -144,7 +154,8 @@ def salvage(text: str) -> tuple[Settings, list[str]]:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return Settings(), faults
-    sound = {name: table for name, table in document.items() if name != "lines" and not _faulty({name: table})}
+    tables = {name: _sound_values(name, table) for name, table in document.items() if name != "lines"}
+    sound = {name: table for name, table in tables.items() if not _faulty({name: table})}
     lines: dict[str, Any] = {}
     for raw in _raw_lines(document):
         if not _faulty({"lines": [raw]}):
@@ -153,6 +164,12 @@ def salvage(text: str) -> tuple[Settings, list[str]]:
     while _faulty({"lines": kept}):  # the same device under two ids: the first has it
         kept.pop()
     return _parsed({**sound, "lines": kept}), faults
+
+
+def _sound_values(name: str, table: Any) -> Any:
+    if not isinstance(table, dict):
+        return table
+    return {key: value for key, value in table.items() if not _faulty({name: {key: value}})}
 
 
 def _faulty(document: dict[str, Any]) -> bool:
