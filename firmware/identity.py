@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -102,13 +103,11 @@ def _new_key_pem() -> bytes:
     return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _read_or_make(path: Path, make: object) -> bytes:
+def _read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
     """The file's bytes. A new one is complete on the disk before it has its name, and never takes another's place."""
     with contextlib.suppress(FileNotFoundError):
         return path.read_bytes()
-    assert callable(make)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         os.write(descriptor, make())
