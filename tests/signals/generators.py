@@ -1,4 +1,4 @@
-"""Signals as a line carries them, made without any code of the decoders: FSK with continuous phase, DTMF, noise, hum."""
+"""Signals as a line carries them, made without any code of the decoders: FSK, DTMF, noise, hum, voices."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def silence(seconds):
     return np.zeros(round(seconds * RATE_HZ))
 
 
-# --- caller ID ----------------------------------------------------------------------------------------------------------
+# --- caller ID
 
 
 def with_checksum(kind, body):
@@ -76,7 +76,7 @@ def add_tone(sound, hz, level_dbm0):
     return sound + rms_of(level_dbm0) * np.sqrt(2) * np.sin(2 * np.pi * hz * np.arange(len(sound)) / RATE_HZ)
 
 
-# --- digits -------------------------------------------------------------------------------------------------------------
+# --- digits
 
 ROWS = {k: f for f, keys in ((697, "123A"), (770, "456B"), (852, "789C"), (941, "*0#D")) for k in keys}
 COLUMNS = {k: f for f, keys in ((1209, "147*"), (1336, "2580"), (1477, "369#"), (1633, "ABCD")) for k in keys}
@@ -94,7 +94,7 @@ def dtmf(digits, *, on_ms=70, off_ms=70, level_dbm0=-10.0, twist_db=0.0, shift=0
     return np.concatenate([*parts, silence(lead_s)])
 
 
-# --- speech -------------------------------------------------------------------------------------------------------------
+# --- speech
 
 _TEXT = (
     "Good morning, you have reached the front desk. Please hold the line while I look for your order number. "

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.signal import resample_poly
 
 from firmware.signals.callerid_fsk import find_message
 from firmware.signals.callerid_search import CallerIdSearch
@@ -113,9 +114,7 @@ def test_a_message_cut_in_half_is_none():
 
 
 def test_other_rates():
-    import scipy.signal
-
-    sound = scipy.signal.resample_poly(on_the_line(MESSAGES[0]), 6, 1)
+    sound = resample_poly(on_the_line(MESSAGES[0]), 6, 1)
     found = find_message(to_pcm(sound), 48_000)
     assert found is not None
     assert found.raw == MESSAGES[0]

@@ -1,5 +1,7 @@
 """Off-hook and on-hook out of the raw edges of a loop sensor."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,8 +9,10 @@ from hypothesis import strategies as st
 from firmware.signals.hook import HookDetector, HookTiming
 from tests.signals.timeline import bounce, ms, play, pulses
 
+DEFAULT = HookTiming()
 
-def told(edges, until_ms=30_000, timing=HookTiming()):
+
+def told(edges, until_ms=30_000, timing=DEFAULT):
     return [(c.off_hook, ms(c.at)) for c in play(HookDetector(timing), edges, until_ms=until_ms)]
 
 
@@ -69,5 +73,5 @@ def test_any_edges_alternate_and_never_come_closer_than_their_hold(gaps):
         edges.append((level, when))
     reports = told(edges, until_ms=when + 5000)
     assert [off_hook for off_hook, _ in reports] == [i % 2 == 0 for i in range(len(reports))]
-    assert all(later[1] - sooner[1] >= 100 for sooner, later in zip(reports, reports[1:], strict=False))
+    assert all(later[1] - sooner[1] >= 100 for sooner, later in pairwise(reports))
     assert (reports[-1][0] if reports else False) == level

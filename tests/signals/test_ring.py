@@ -5,8 +5,10 @@ import pytest
 from firmware.signals.ring import BurstBegan, BurstEnded, RingDetector, RingTiming
 from tests.signals.timeline import bounce, ms, play, pulses
 
+DEFAULT = RingTiming()
 
-def told(edges, until_ms=20_000, timing=RingTiming()):
+
+def told(edges, until_ms=20_000, timing=DEFAULT):
     return [(type(r), ms(r.at)) for r in play(RingDetector(timing), edges, until_ms=until_ms)]
 
 
