@@ -206,6 +206,8 @@ def _presentation(number: str | None, validity: str) -> Presentation:
 
 def _clip(rest: str) -> AtEvent | None:
     f = fields_of(rest)
+    if len(f) < 2:
+        return None  # number and type are always there, if empty
     number = international(_at(f, 0), _at(f, 1))
     return CallerLine(number, _presentation(number, _at(f, 5)), _at(f, 4) or None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -55,23 +56,19 @@ class LineCutter:
     """
 
     def __init__(self) -> None:
-        self._rest = bytearray()
+        self._rest = b""
 
     def feed(self, data: bytes) -> list[AtLine]:
         """The lines that ``data`` completes, oldest first. The result does not depend on how the bytes are chunked."""
-        lines: list[AtLine] = []
-        for byte in data:
-            if byte in b"\r\n":
-                self._end(lines)
-            elif byte:
-                self._rest.append(byte)
-                if len(self._rest) >= LONGEST_LINE_BYTES:
-                    self._end(lines)
-        return lines
+        *whole, rest = _LINE_END.split(self._rest + data.replace(b"\0", b""))
+        longest = LONGEST_LINE_BYTES
+        pieces = [line[at : at + longest] for line in whole for at in range(0, len(line), longest)]
+        while len(rest) >= longest:
+            pieces.append(rest[:longest])
+            rest = rest[longest:]
+        self._rest = rest
+        texts = (piece.decode("utf-8", "backslashreplace").strip(" \t") for piece in pieces)
+        return [AtLine(text, line_type(text)) for text in texts if text]
 
-    def _end(self, lines: list[AtLine]) -> None:
-        text = self._rest.decode("utf-8", "backslashreplace").strip(" \t")
-        self._rest.clear()
-        if text:
-            kind = line_type(text)
-            lines.append(AtLine(text, kind))
+
+_LINE_END: Final = re.compile(rb"[\r\n]")

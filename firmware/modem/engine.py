@@ -76,6 +76,7 @@ class AtEngine:
         self._resyncing = False
         self._resync_answered = False
         self._dead = False
+        self._batch_begun = False
 
     def submit(self, *batch: Command, urgent: bool = False) -> None:
         """Queues commands that stay together; an urgent batch goes before all that have not begun."""
@@ -84,10 +85,7 @@ class AtEngine:
         if not urgent:
             self._batches.append(deque(batch))
             return
-        begun = bool(self._batches) and self._in_flight is not None and self._begun
-        self._batches.insert(1 if begun else 0, deque(batch))
-
-    _begun = False
+        self._batches.insert(1 if self._batch_begun else 0, deque(batch))
 
     @property
     def idle(self) -> bool:
@@ -105,7 +103,7 @@ class AtEngine:
             return b""
         batch = self._batches[0]
         self._in_flight = batch.popleft()
-        self._begun = bool(batch)
+        self._batch_begun = bool(batch)
         if not batch:
             self._batches.popleft()
         self._lines = []
