@@ -20,6 +20,8 @@ from simulator.speech import LOCAL, REMOTE, say
 
 TOLERANCE_MS = 1000
 _CONTROL_PROMPTS = 2
+_NOT_TAKEN = ("missed", "rejected")
+"""Outcomes that the ledger counts as missed: somebody called and was not spoken to."""
 
 Channels = npt.NDArray[np.floating]
 Decode = Callable[[str], tuple[Channels, int]]
@@ -111,7 +113,7 @@ def compare_ledger(ledger: dict[str, Any], pairing: Pairing) -> list[str]:
         if entry["call_id"]:
             by_call.setdefault(entry["call_id"], set()).add(entry["disposition"])
     for one in pairing.pairs:
-        expected = "missed" if one.box["outcome"] == "missed" else "call"
+        expected = "missed" if one.street.outcome in _NOT_TAKEN else "call"
         if by_call.get(one.box["id"], set()) - {"fault"} != {expected}:
             got = sorted(by_call.get(one.box["id"], set())) or "nothing"
             found.append(f"{_name(one.street)}: the ledger should have it as {expected!r} and has {got}")

@@ -6,6 +6,8 @@ import itertools
 import random
 from collections.abc import Iterator
 
+from attrs import frozen
+
 from simulator.scenario import CallPlan, FaultKind, FaultPlan, Kind, Scenario, Side, Turn
 from simulator.speech import LOCAL, REMOTE
 
@@ -13,15 +15,24 @@ _NUMBERS = (
     "02155507301", "01055501842", "13800550123", "075555019914", "057155503328", "15900559876", "02855502217",
     "4005550188", "18600557045", "02055506613", "13300552299", "05325550417",
 )  # fmt: skip
-"""Numbers that nobody has: 555 in each."""
+"""Numbers that nobody has: 555 or 0055 in each."""
+
+_SHORTEST_REST_S = 3.5
+_AFTER_UNANSWERED_RINGS_S = 9.5
+"""The next ring on an analog line comes later than this after one that nobody answered: within a cadence's silence (and
+what a box adds to it) nobody could tell a new call from the old one."""
 
 
-def _talk(prompts: Iterator[tuple[str, str]], *, local_first: bool) -> tuple[Turn, ...]:
-    remote, local = next(prompts)
-    turns = [Turn(side=Side.LOCAL, prompt=local), Turn(side=Side.REMOTE, prompt=remote)]
-    if not local_first:
-        turns.reverse()
-    return tuple(turns)
+@frozen(kw_only=True)
+class _Recipe:
+    """A kind of call, without the people in it."""
+
+    kind: Kind
+    answer_after_s: float = 3.0
+    hang_up: Side = Side.LOCAL
+    withheld: bool = False
+    bounce: bool = False
+    fault: FaultKind | None = None
 
 
 def day(
@@ -30,87 +41,93 @@ def day(
     *,
     analog: tuple[str, ...] = ("fxo-1", "fxo-2"),
     sim: tuple[str, ...] = ("sim-1", "sim-2"),
+    rest_s: float = 0.0,
 ) -> Scenario:
-    """``calls`` calls over the lines: every kind in turn, shuffled numbers and prompts, two rings at the same time.
+    """``calls`` calls over the lines: every kind in turn, with shuffled numbers and prompts.
 
-    24 calls over four lines take under 200 s. Prompts are given out so that calls near in time never share one.
+    Lines rest for up to ``rest_s`` seconds more than they must between two calls; with 0 the first calls of all lines
+    come at the same moment, and 24 calls over four lines take about two minutes. Prompts are given out so that calls
+    near in time never share one.
     """
     rng = random.Random(seed)  # noqa: S311  # scenery, not secrets
-    numbers = itertools.cycle(rng.sample(_NUMBERS, len(_NUMBERS)))
-    prompts = zip(
-        itertools.cycle([p.id for p in rng.sample(REMOTE, len(REMOTE))]),
-        itertools.cycle([p.id for p in rng.sample(LOCAL, len(LOCAL))]),
-        strict=False,
-    )
+    people = _People(rng)
     recipes = {
-        **{line: _analog_recipes(n) for n, line in enumerate(analog)},
-        **{line: _sim_recipes(n) for n, line in enumerate(sim)},
+        **{line: _turned(_analog(n % 2 == 1), 3 * n) for n, line in enumerate(analog)},
+        **{line: _turned(_sim(n % 2 == 1), 3 * n) for n, line in enumerate(sim)},
     }
-    plans = []
+    plans: list[CallPlan] = []
+    last: dict[str, CallPlan] = {}
     for n in range(calls):
         line = list(recipes)[n % len(recipes)]
         recipe = recipes[line][(n // len(recipes)) % len(recipes[line])]
-        plans.append(_plan(line, recipe, numbers, prompts, rng, first=n < len(recipes)))
+        before = last.get(line)
+        rang_out = before is not None and line in analog and before.kind is Kind.MISSED
+        gap_s = (_AFTER_UNANSWERED_RINGS_S if rang_out else _SHORTEST_REST_S) + rng.uniform(0, 2 + rest_s)
+        at_s = rng.uniform(0, rest_s) if before is None else 0.0
+        last[line] = _plan(line, recipe, people, at_s=round(at_s, 1), gap_s=round(gap_s, 1))
+        plans.append(last[line])
     return Scenario(name=f"a day of {calls} calls, seed {seed}", calls=tuple(plans))
 
 
-_Recipe = dict[str, object]
+class _People:
+    """Hands out numbers and sentences, none of them twice in a while."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._numbers = itertools.cycle(rng.sample(_NUMBERS, len(_NUMBERS)))
+        self._remote: Iterator[str] = itertools.cycle([p.id for p in rng.sample(REMOTE, len(REMOTE))])
+        self._local: Iterator[str] = itertools.cycle([p.id for p in rng.sample(LOCAL, len(LOCAL))])
+
+    def number(self) -> str:
+        return next(self._numbers)
+
+    def talk(self, *, local_first: bool) -> tuple[Turn, ...]:
+        local = Turn(side=Side.LOCAL, prompt=next(self._local))
+        remote = Turn(side=Side.REMOTE, prompt=next(self._remote))
+        return (local, remote) if local_first else (remote, local)
 
 
-def _plan(
-    line: str,
-    recipe: _Recipe,
-    numbers: Iterator[str],
-    prompts: Iterator[tuple[str, str]],
-    rng: random.Random,
-    *,
-    first: bool,
-) -> CallPlan:
-    kind = Kind(str(recipe["kind"]))
-    fault = recipe.get("fault")
+def _plan(line: str, recipe: _Recipe, people: _People, *, at_s: float, gap_s: float) -> CallPlan:
+    kind = recipe.kind
     return CallPlan(
         line=line,
         kind=kind,
-        # The first calls of all lines ring at the same moment; later ones come when the line has rested.
-        gap_s=0 if first else round(rng.uniform(3.5, 5.5), 1),
-        number=None if recipe.get("withheld") else next(numbers),
+        at_s=at_s,
+        gap_s=gap_s,
+        number=None if recipe.withheld else people.number(),
         rings=2,
-        answer_after_s=float(str(recipe.get("answer_after_s", 6.5))),
-        talk=_talk(prompts, local_first=not kind.outgoing) if kind.talked else (),
-        hang_up=Side(str(recipe.get("hang_up", "local"))),
-        fault=FaultPlan(kind=FaultKind(str(fault))) if fault else None,
-        bounce=bool(recipe.get("bounce", False)),
+        answer_after_s=recipe.answer_after_s,
+        # Whoever is called says hello first.
+        talk=people.talk(local_first=not kind.outgoing) if kind.talked else (),
+        hang_up=recipe.hang_up,
+        fault=FaultPlan(kind=recipe.fault) if recipe.fault else None,
+        bounce=recipe.bounce,
     )
 
 
 def _turned(recipes: list[_Recipe], by: int) -> list[_Recipe]:
     """The same recipes, begun at another place: two lines of a kind do not do the same at the same time."""
+    by %= len(recipes)
     return recipes[by:] + recipes[:by]
 
 
-def _analog_recipes(n: int) -> list[_Recipe]:
-    return _turned(
-        [
-            {"kind": "answered"},
-            {"kind": "dialled", "answer_after_s": 3, "hang_up": "remote"},
-            {"kind": "missed"},
-            {"kind": "answered", "withheld": True, "hang_up": "remote", "bounce": True},
-            {"kind": "busy"} if n % 2 else {"kind": "unanswered"},
-            {"kind": "answered", "fault": "pull_sound"} if n % 2 else {"kind": "answered", "answer_after_s": 2.5},
-        ],
-        3 * (n % 2),
-    )
+def _analog(second: bool) -> list[_Recipe]:
+    return [
+        _Recipe(kind=Kind.ANSWERED, answer_after_s=6.5),
+        _Recipe(kind=Kind.DIALLED, hang_up=Side.REMOTE),
+        _Recipe(kind=Kind.MISSED),
+        _Recipe(kind=Kind.ANSWERED, answer_after_s=6.5, withheld=True, hang_up=Side.REMOTE, bounce=True),
+        _Recipe(kind=Kind.BUSY if second else Kind.UNANSWERED),
+        # The first silence is where the caller ID comes: an answer after it, or a pulled sound device.
+        _Recipe(kind=Kind.ANSWERED, fault=FaultKind.PULL_SOUND if second else None),
+    ]
 
 
-def _sim_recipes(n: int) -> list[_Recipe]:
-    return _turned(
-        [
-            {"kind": "answered", "answer_after_s": 3},
-            {"kind": "dialled", "answer_after_s": 3},
-            {"kind": "missed"},
-            {"kind": "answered", "answer_after_s": 3, "fault": "pull_module"} if n % 2 == 0 else {"kind": "busy"},
-            {"kind": "rejected", "answer_after_s": 3} if n % 2 == 0 else {"kind": "unanswered"},
-            {"kind": "answered", "withheld": True, "answer_after_s": 3, "hang_up": "remote"},
-        ],
-        3 * (n % 2),
-    )
+def _sim(second: bool) -> list[_Recipe]:
+    return [
+        _Recipe(kind=Kind.ANSWERED),
+        _Recipe(kind=Kind.DIALLED),
+        _Recipe(kind=Kind.MISSED),
+        _Recipe(kind=Kind.BUSY) if second else _Recipe(kind=Kind.ANSWERED, fault=FaultKind.PULL_MODULE),
+        _Recipe(kind=Kind.UNANSWERED if second else Kind.REJECTED),
+        _Recipe(kind=Kind.ANSWERED, withheld=True, hang_up=Side.REMOTE),
+    ]

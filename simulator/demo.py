@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import sys
 import tempfile
@@ -16,7 +17,8 @@ from attrs import frozen
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from simulator import journal
+from firmware.hotplug import line_ids, scan
+from simulator import journal, scenario
 from simulator.box import BoxUnderTest
 from simulator.children import Child, ChildError, write_pids
 from simulator.compare import Heard, compare_ledger, compare_lists, listen, pair
@@ -29,6 +31,8 @@ _STREET_DEADLINE_S = 90.0
 _BOX_DEADLINE_S = 60.0
 _SEAL_DEADLINE_S = 60.0
 _LOOK_EVERY_S = 0.5
+_PLEASANT_REST_S = 25.0
+"""For somebody who watches: a line rests for up to this long between two calls."""
 _LOG_COLUMNS = 150
 """In a file or a CI log nobody's window is too narrow for the tables."""
 
@@ -40,6 +44,8 @@ class Wishes:
     once: bool = False
     calls: int = 24
     seed: int = 1
+    script: Path | None = None
+    """A scenario to play instead of a made-up day."""
     folder: Path | None = None
     keep: bool = False
     port: int = 8080
@@ -63,10 +69,8 @@ class Demo:
     def start(self) -> None:
         """Returns when every line is in the recorder's sight. Raises `OffhookError` with what went wrong."""
         run_dir = self._folder / "run"
-        found = self._attached_lines()
-        has_board = any(line["driver"] == "fxo-gpio" for line in found)
-        modules = sum(line["driver"] == "at-modem" for line in found)
-        street = self._start_street(analog=0 if has_board else 2, sim=max(0, 2 - modules), recorder=run_dir)
+        found = attached_lines()
+        street = self._start_street(street_lines(found), recorder=run_dir)
         self._box = BoxUnderTest(self._folder, street["env"])
         lines = [*found, *street["lines"]]
         document = settings_document(lines, name="Demo", country=self._wishes.country, time_zone="Asia/Shanghai")
@@ -74,7 +78,7 @@ class Demo:
         self._box.command("migrate")
         recorder = self._box.child("recorder", "run")
         self._begin(recorder)
-        expected = {line["id"] for line in street["lines"]}
+        expected = {line["id"] for line in lines}
         recorder.wait_until(lambda: self._up().lines_present(expected), _BOX_DEADLINE_S)
         if self._wishes.page:
             self._start_page()
@@ -94,9 +98,10 @@ class Demo:
         self._children.append(child)
         write_pids(self._folder / "children.json", self._children)
 
-    def _start_street(self, *, analog: int, sim: int, recorder: Path) -> dict[str, Any]:
+    def _start_street(self, lines: dict[str, list[str]], *, recorder: Path) -> dict[str, Any]:
         command = [sys.executable, "-m", "simulator.street", "--dir", str(self._street_dir)]
-        command += ["--analog", str(analog), "--sim", str(sim), "--country", self._wishes.country]
+        command += ["--analog", ",".join(lines["fxo-gpio"]), "--sim", ",".join(lines["at-modem"])]
+        command += ["--country", self._wishes.country]
         command += ["--recorder", str(recorder / "recorder.sock")]
         ready = self._street_dir / "street.json"
         ready.unlink(missing_ok=True)
@@ -120,24 +125,6 @@ class Demo:
         assert self._box is not None
         return self._box
 
-    def _attached_lines(self) -> list[dict[str, Any]]:
-        """On a Raspberry Pi the lines that are plugged in are used; the street plays only what is missing."""
-        model = Path("/proc/device-tree/model")
-        if not model.exists() or "Raspberry Pi" not in model.read_text(errors="replace"):
-            return []
-        bare = BoxUnderTest(self._folder, {})
-        devices = json.loads(bare.command("lines", "found", "--json"))["devices"]
-        names = {"fxo-gpio": "hat", "at-modem": "module"}
-        return [
-            {
-                "id": f"{names.get(device['driver'], 'line')}-{n + 1}",
-                "label": device["description"] or device["path"],
-                "driver": device["driver"],
-                "options": device["options"],
-            }
-            for n, device in enumerate(devices)
-        ]
-
     def _look_after(self) -> None:
         """Starts again what died: on the box systemd does that."""
         for child in self._children:
@@ -156,17 +143,23 @@ class Demo:
         while True:
             status = self._street("status")
             if not status["running"]:
-                self._street("day", calls=self._wishes.calls, seed=seed)
+                self._street("day", calls=self._wishes.calls, seed=seed, rest_s=_PLEASANT_REST_S)
                 seed += 1
             self._look_after()
             time.sleep(_LOOK_EVERY_S)
 
     def play_once(self) -> bool:
         """Plays the asked number of calls and shows how they compare. True when everything holds."""
-        self._street("day", calls=self._wishes.calls, seed=self._wishes.seed)
+        planned = self._wishes.calls
+        if self._wishes.script is None:
+            self._street("day", calls=planned, seed=self._wishes.seed)
+        else:
+            script = scenario.load(self._wishes.script)
+            planned = len(script.calls)
+            self._street("run", scenario=scenario.to_data(script))
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self._console) as progress:
-            task = progress.add_task("calls", total=self._wishes.calls)
+            task = progress.add_task("calls", total=planned)
             while True:
                 status = self._street("status")
                 progress.update(task, completed=status["over"])
@@ -212,6 +205,7 @@ class Demo:
 
 def run(wishes: Wishes) -> bool:
     """Does what the person wished. True when everything went well."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     console = Console()
     if not console.is_terminal:
         console = Console(width=_LOG_COLUMNS)
@@ -219,7 +213,7 @@ def run(wishes: Wishes) -> bool:
         demo = Demo(wishes, folder, console)
         try:
             demo.start()
-            if wishes.once:
+            if wishes.once or wishes.script is not None:
                 return demo.play_once()
             demo.play_for_ever()
         except KeyboardInterrupt:
@@ -227,7 +221,7 @@ def run(wishes: Wishes) -> bool:
         finally:
             for fault in demo.stop():
                 console.print(f"[red]{fault}[/red]")
-    return not wishes.once
+    return not wishes.once  # a checked run that was broken off proves nothing
 
 
 @contextmanager
@@ -243,6 +237,34 @@ def _folder(wishes: Wishes, console: Console) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="offhook-demo-", ignore_cleanup_errors=True) as name:
         yield Path(name)
+
+
+def attached_lines() -> list[dict[str, Any]]:
+    """The settings of the lines that are plugged into a Raspberry Pi; elsewhere the street plays all of them."""
+    model = Path("/proc/device-tree/model")
+    if not model.exists() or "Raspberry Pi" not in model.read_text(errors="replace"):
+        return []
+    return [
+        {
+            "id": name,
+            "label": device.description or device.path,
+            "driver": device.driver,
+            "options": device.options,
+        }
+        for name, device in line_ids(scan()).items()
+    ]
+
+
+def street_lines(attached: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """What the street must add to have two lines of each kind, by driver.
+
+    A process has one bank of pins: where a line board is plugged in, the street plays no analog line.
+    """
+    drivers = [line["driver"] for line in attached]
+    taken = {line["id"] for line in attached}
+    spare = (f"sim-{n}" for n in range(1, 100) if f"sim-{n}" not in taken)
+    modules = [next(spare) for _ in range(max(0, 2 - drivers.count("at-modem")))]
+    return {"fxo-gpio": [] if "fxo-gpio" in drivers else ["fxo-1", "fxo-2"], "at-modem": modules}
 
 
 def free_port(wanted: int) -> int:

@@ -4,8 +4,8 @@
 box is to be configured for them, and its environment), listens on DIR/street.sock and logs to DIR/street.jsonl.
 
 The control socket takes JSON objects, one per line: ``{"cmd": "run", "scenario": {...}}``, ``{"cmd": "day", "calls":
-24, "seed": 1}``, ``{"cmd": "status"}``, ``{"cmd": "pull" | "put_back", "what": "sound" | "module" | "hat", "line":
-"fxo-1"}``, ``{"cmd": "quit"}``; it answers each with ``{"ok": true, ...}`` or ``{"ok": false, "error": "..."}``.
+24, "seed": 1, "rest_s": 0}``, ``{"cmd": "status"}``, ``{"cmd": "pull" | "put_back", "what": "sound" | "module" | "hat",
+"line": "fxo-1"}``, ``{"cmd": "quit"}``; it answers each with ``{"ok": true, ...}`` or ``{"ok": false, "error": "..."}``.
 """
 
 from __future__ import annotations
@@ -134,7 +134,10 @@ class Street:
         if command == "run":
             self.runner.run(scenarios.parse(order["scenario"]))
         elif command == "day":
-            made = day(int(order["calls"]), int(order.get("seed", 1)), analog=self._analog, sim=self._sim)
+            rest_s = float(order.get("rest_s", 0))
+            made = day(
+                int(order["calls"]), int(order.get("seed", 1)), analog=self._analog, sim=self._sim, rest_s=rest_s
+            )
             self.runner.run(made)
         elif command in ("pull", "put_back"):
             self._pull(str(order.get("what")), str(order.get("line")), away=command == "pull")
@@ -185,12 +188,16 @@ class _Handler(socketserver.StreamRequestHandler):
                 self.wfile.write(json.dumps(answer).encode() + b"\n")
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs the street until SIGTERM, SIGINT or ``quit``."""
     parser = argparse.ArgumentParser(prog="python -m simulator.street", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--dir", type=Path, required=True, help="folder for sockets, devices and the log")
-    parser.add_argument("--analog", type=int, default=2, choices=range(3), help="how many analog lines (default 2)")
-    parser.add_argument("--sim", type=int, default=2, choices=range(9), help="how many SIM lines (default 2)")
+    parser.add_argument("--analog", type=_names, default=("fxo-1", "fxo-2"), help="analog lines (default fxo-1,fxo-2)")
+    parser.add_argument("--sim", type=_names, default=("sim-1", "sim-2"), help="SIM lines (default sim-1,sim-2)")
     parser.add_argument("--country", default="CN", help="ISO 3166 code of the exchange's tones and cadence")
     parser.add_argument("--recorder", type=Path, help="the box's socket (default: $OFFHOOK_RUN/recorder.sock)")
     options = parser.parse_args(arguments)
@@ -198,8 +205,8 @@ def main(arguments: list[str] | None = None) -> int:
     run = Path(os.environ.get("OFFHOOK_RUN", "/run/offhook"))
     street = Street(
         options.dir.resolve(),
-        analog=tuple(f"fxo-{n + 1}" for n in range(options.analog)),
-        sim=tuple(f"sim-{n + 1}" for n in range(options.sim)),
+        analog=options.analog,
+        sim=options.sim,
         recorder=options.recorder or run / "recorder.sock",
         country=options.country,
     )

@@ -12,13 +12,23 @@ import click
 @click.option("--once", is_flag=True, help="Play the calls once, check everything, and end.")
 @click.option("--calls", default=24, show_default=True, type=click.IntRange(1, 500), help="How many calls in a round.")
 @click.option("--seed", default=1, show_default=True, help="The same seed plays the same calls.")
+@click.option("--scenario", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Play and check this.")
 @click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), help="Keep everything here.")
 @click.option("--keep", is_flag=True, help="Keep the temporary folder.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="The page's port.")
 @click.option("--no-web", is_flag=True, help="Without the page.")
 @click.option("--country", default="CN", show_default=True, help="The exchange's tones and ring cadence.")
 def command(
-    *, once: bool, calls: int, seed: int, folder: Path | None, keep: bool, port: int, no_web: bool, country: str
+    *,
+    once: bool,
+    calls: int,
+    seed: int,
+    scenario: Path | None,
+    folder: Path | None,
+    keep: bool,
+    port: int,
+    no_web: bool,
+    country: str,
 ) -> None:
     """Runs the box with two analog lines and two SIM modules and lets people call.
 
@@ -31,6 +41,7 @@ def command(
         once=once,
         calls=calls,
         seed=seed,
+        script=scenario,
         folder=folder,
         keep=keep,
         port=port,
