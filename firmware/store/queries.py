@@ -15,7 +15,6 @@ from firmware.store.fault_texts import fault_text
 from firmware.store.ledger import ENTRY
 from firmware.store.notes import call_note
 from firmware.store.recordings import recording_json
-from firmware.store.recovery import open_calls
 from firmware.store.transaction import Row, fetch
 
 _STARTED = corrected("c.started_utc_ms", "c.started_boot_ns", "b")
@@ -37,9 +36,6 @@ _TODAY = f"""
 """  # noqa: S608
 _GAP = "SELECT g.* FROM gap g JOIN recording r ON r.id = g.recording_id"
 _SOME = 500
-
-
-__all__ = ["open_calls"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

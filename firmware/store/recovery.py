@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlite_utils import Database
 
@@ -52,23 +52,6 @@ def open_calls_as_stored(db: Database) -> list[OpenCall]:
             # One bad row must not keep the recorder from recording; `offhook doctor` reports it.
             log.error("cannot read an open call", extra={"offhook": {"call": row["id"], "reason": str(error)}})
     return calls
-
-
-def open_calls(db: Database, *, boot_id: str, now: Instant) -> list[Call]:
-    """The same with every moment on the clock of this boot: one of an earlier boot is placed by the wall clock.
-
-    Saving such a call again keeps its stored moments.
-    """
-    return [
-        found.call if found.boot_id == boot_id else _in_this_boot(found.call, now) for found in open_calls_as_stored(db)
-    ]
-
-
-def _in_this_boot(call: Call, now: Instant) -> Call:
-    def move(at: Instant) -> Instant:
-        return Instant(now.boot_ns - max(0, now.utc_ns - at.utc_ns), at.utc_ns)
-
-    return replace(call, started=move(call.started), answered=move(call.answered) if call.answered else None)
 
 
 def _open_call(db: Database, row: Row) -> OpenCall:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlite_utils import Database
 
 from firmware.errors import ConflictError
 from firmware.store import outbox
-from firmware.store.database import open_reader
 from firmware.store.transaction import Transaction, fetch
-from firmware.store.writer import StoreWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +46,3 @@ def apply(tx: Transaction, *, base_version: int, document: str, by: str) -> int:
     version = int(cursor.lastrowid or 0)
     outbox.put(tx, "config.applied", {"version": version, "by": by, "document": document})
     return version
-
-
-class StoredVersions:
-    """The versions as the settings service wants them; reading works before the writer has started."""
-
-    def __init__(self, writer: StoreWriter, database: Path) -> None:
-        self._writer = writer
-        self._database = database
-
-    def newest(self) -> Setting | None:
-        db = open_reader(self._database)
-        try:
-            return newest(db)
-        finally:
-            db.close()
-
-    def apply(self, *, base_version: int, document: str, by: str) -> int:
-        """Returns the version once it is committed. Raises `ConflictError`, and `StoreError` when the disk is full."""
-        return self._writer.call(lambda tx: apply(tx, base_version=base_version, document=document, by=by))

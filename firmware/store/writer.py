@@ -20,7 +20,7 @@ from firmware.ports import Clock
 from firmware.store import alarms, boot
 from firmware.store.apply import apply_all
 from firmware.store.ballast import Ballast
-from firmware.store.database import BUSY_TIMEOUT_S, open_writer, primary_code
+from firmware.store.database import open_writer, primary_code
 from firmware.store.facts import Fact
 from firmware.store.transaction import Boot, Committed, Transaction, immediate
 from firmware.worker import Worker
@@ -28,6 +28,9 @@ from firmware.worker import Worker
 log = logging.getLogger("offhook.store")
 
 T = TypeVar("T")
+
+BUSY_TIMEOUT_S = 0.5
+"""Short, because what is busy is tried again anyway, and a stop must not wait for somebody else's lock."""
 
 RETRY_FIRST_S = 0.05
 RETRY_LONGEST_S = 5.0
@@ -190,6 +193,8 @@ class StoreWriter:
         if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR} and self._ballast.release():
             log.error("disk full: gave the ballast to the database")
             self._notes.append(RaiseAlarm(key=DISK_FULL, subject="disk", at=self._clock.now()))
+        if code == sqlite3.SQLITE_FULL:
+            self._shrink_wal()
         if code in _REOPEN:
             try:
                 fresh = self._open()
@@ -198,6 +203,13 @@ class StoreWriter:
             else:
                 self._db.close()
                 self._db = fresh
+
+    def _shrink_wal(self) -> None:
+        """The -wal file may hold some MiB that the database itself needs only once."""
+        try:
+            self._db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError as error:
+            log.info("no room for a checkpoint either", extra={"offhook": {"reason": str(error)}})
 
     def _recover(self, blocked_s: float) -> None:
         if self._blocked is None:
@@ -220,11 +232,11 @@ class StoreWriter:
 
     def _open(self) -> Database:
         try:
-            return open_writer(self._path)
+            return open_writer(self._path, busy_timeout_s=BUSY_TIMEOUT_S)
         except StoreError as error:
             cause = error.__cause__
             if isinstance(cause, sqlite3.OperationalError) and self._ballast.release():
-                return open_writer(self._path)
+                return open_writer(self._path, busy_timeout_s=BUSY_TIMEOUT_S)
             raise
 
 
