@@ -47,7 +47,8 @@ WATCH = """
       }
     }
   };
-  new MutationObserver(look).observe(document.querySelector("live-board"), {subtree: true, childList: true, characterData: true});
+  const board = document.querySelector("live-board");
+  new MutationObserver(look).observe(board, {subtree: true, childList: true, characterData: true});
 }
 """
 

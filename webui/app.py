@@ -15,6 +15,7 @@ from webui.box_zone import BoxZone
 from webui.feed.hub import Hub
 from webui.feed.subscription import Subscription
 from webui.media import MediaFiles
+from webui.media_sweep import MediaSweep
 from webui.pages import auth, calls, live, media
 from webui.services import Services
 from webui.translate import _
@@ -43,13 +44,15 @@ def create_app(
     app = Flask(__name__)
     users = UserStore(data_dir / "web.db")
     hub = Hub()
+    media_files = MediaFiles(data_dir=data_dir, cache_dir=cache_dir or data_dir / "web-cache")
     app.extensions["offhook"] = Services(
         data_dir=data_dir,
         run_dir=run_dir,
         users=users,
         hub=hub,
         subscription=Subscription(run_dir, hub),
-        media=MediaFiles(data_dir=data_dir, cache_dir=cache_dir or data_dir / "web-cache"),
+        media=media_files,
+        sweep=MediaSweep(data_dir=data_dir, media=media_files),
         zone=BoxZone(data_dir),
         by_address=Throttle(free_failures=5, first_wait_s=15.0, longest_wait_s=900.0),
         by_name=Throttle(free_failures=10, first_wait_s=5.0, longest_wait_s=60.0),

@@ -118,7 +118,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         """Runs in the worker process, so that its threads live where the requests are answered."""
         app: Flask = self._make()
-        _services(app).subscription.start()
+        _services(app).start()
         return app
 
 
@@ -130,7 +130,7 @@ def _print_address(server: Arbiter) -> None:
 
 def _stop_feed(_arbiter: object, worker: _Worker) -> None:
     if isinstance(worker.wsgi, Flask):
-        _services(worker.wsgi).subscription.stop()
+        _services(worker.wsgi).stop()
 
 
 def _services(app: Flask) -> Services:

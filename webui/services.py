@@ -12,6 +12,7 @@ from webui.box_zone import BoxZone
 from webui.feed.hub import Hub
 from webui.feed.subscription import Subscription
 from webui.media import MediaFiles
+from webui.media_sweep import MediaSweep
 from webui.users.store import UserStore
 from webui.users.throttle import Throttle
 
@@ -23,11 +24,22 @@ class Services:
     users: UserStore
     hub: Hub
     subscription: Subscription
-    """Fills the hub from the recorder's socket; whoever serves the app starts and stops it."""
+    """Fills the hub from the recorder's socket."""
     media: MediaFiles
+    sweep: MediaSweep
     zone: BoxZone
     by_address: Throttle
     by_name: Throttle
+
+    def start(self) -> None:
+        """Starts the threads behind the page; whoever serves the app does it, in the process that answers."""
+        self.subscription.start()
+        self.sweep.start()
+
+    def stop(self) -> None:
+        self.hub.close()
+        self.sweep.stop()
+        self.subscription.stop()
 
 
 def services() -> Services:

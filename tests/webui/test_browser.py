@@ -26,6 +26,10 @@ def watched(page: Page) -> list[str]:
     return wrong
 
 
+def position_s(page: Page) -> float:
+    return float(page.evaluate("document.querySelector('audio').currentTime"))
+
+
 def test_from_the_first_run_to_hearing_a_call(data_dir: Path, run_dir: Path, database: Database) -> None:
     call = database.call(100, name="Contoso")
     database.recording(call, **database.sound("one", seconds=30.0), duration_ms=30_000)
@@ -51,10 +55,10 @@ def test_from_the_first_run_to_hearing_a_call(data_dir: Path, run_dir: Path, dat
 
         page.click("nav >> text=Calls")
         page.click("call-player button")
-        page.wait_for_function("document.querySelector('audio').currentTime > 0.4", timeout=20_000)
+        eventually(lambda: position_s(page) > 0.4, "the recording plays")
         assert page.evaluate("document.querySelector('audio').currentSrc").endswith(".mp4")
         page.fill("call-player input[type=range]", "21")
-        page.wait_for_function("document.querySelector('audio').currentTime > 21.2", timeout=20_000)
+        eventually(lambda: position_s(page) > 21.2, "the recording plays on from where it was moved to")
         assert page.evaluate("document.querySelector('audio').duration") == pytest.approx(30, abs=0.2)
         page.click("call-player button")
         assert page.evaluate("document.querySelector('audio').paused")

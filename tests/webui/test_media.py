@@ -12,7 +12,7 @@ import soundfile
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.webui.box import Database
+from tests.webui.box import Database, eventually
 from webui.media import MediaError, MediaFiles
 
 
@@ -138,3 +138,15 @@ def test_a_full_disk_is_an_error_and_no_broken_file(database: Database, data_dir
     media = MediaFiles(data_dir=data_dir, cache_dir=tmp_path / "cache")
     with pytest.raises(MediaError):
         media.mp4("one", database.sound("one", seconds=1)["opus_path"])
+
+
+def test_the_sweep_takes_copies_of_deleted_recordings_away(
+    owner: FlaskClient, app: Flask, database: Database, recording: str, data_dir: Path
+) -> None:
+    owner.get(f"/media/{recording}.mp4")
+    assert len(list((data_dir / "web-cache").iterdir())) == 1
+    database.conn.execute("UPDATE recording SET status = 'deleted'")
+    sweep = app.extensions["offhook"].sweep
+    sweep.start()
+    eventually(lambda: not list((data_dir / "web-cache").iterdir()), "the copy is gone")
+    sweep.stop()
