@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 from typing import Any, cast
 
 import click
@@ -13,13 +14,16 @@ from cli.exit_codes import ExitCode
 from cli.main import offhook
 from firmware.clock import SystemClock
 from firmware.commands import commands
+from firmware.effects import RaiseAlarm, SaveCall
 from firmware.ipc.codec import ERROR_CODES, Request
 from firmware.line_state import LineState, Phase
 from firmware.live import LineAbout, LiveView, SoundState, call_as_json, line_as_json
-from firmware.model import Call, CallId, CallStatus, Direction, LineId, LineKind
+from firmware.model import Call, CallId, CallStatus, Direction, Disposition, LineId, LineKind
 from firmware.policy import LinePolicy
-from firmware.ports import FoundDevice
+from firmware.ports import FoundDevice, Gap, GapCause
+from firmware.store.queries import ledger, list_calls, standing_alarms
 from tests.docs.tree import PRODUCT, ROOT, modules, rows, section
+from tests.store.world import LINE, START, World, closed, ended, opened, ring, ringing, talking
 
 PAGE = "docs/interfaces.md"
 TEXT = (ROOT / PAGE).read_text(encoding="utf-8")
@@ -84,9 +88,11 @@ def test_the_events_are_those_the_recorder_sends() -> None:
 
 
 def _fields(shape: str) -> set[str]:
+    """The fields of a shape, those of what is inside it left out."""
     found = re.search(rf"^{shape}: `(.*?)`", TEXT, re.M | re.S)
     assert found, f"{PAGE} does not say what {shape} is"
-    return set(re.findall(r'"(\w+)"', found[1].partition('"gaps": [')[0])) | set(re.findall(r'"(gaps)"', found[1]))
+    flat = re.sub(r": (?:\[\{.*?\}\]|\{.*?\})", "", found[1], flags=re.S)
+    return set(re.findall(r'"(\w+)"', flat))
 
 
 def test_a_line_and_a_call_have_the_documented_fields() -> None:
@@ -98,6 +104,35 @@ def test_a_line_and_a_call_have_the_documented_fields() -> None:
     about = LineAbout(id=line, label="", kind=LineKind.ANALOG, driver="fxo-gpio")
     assert set(line_as_json(about, state, SoundState.OK, recording=False, fault=None)) == _fields("LINE")
     assert set(call_as_json(call)) == _fields("CALL")
+
+
+def test_what_the_database_gives_has_the_documented_fields(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    call = ringing(START)
+    lost = Gap(at_frame=80, missing_ms=10, cause=GapCause.OVERRUN)
+    world.store(
+        [SaveCall(call=call), ring(call, START)],
+        [SaveCall(call=talking(call, START)), opened(call, START)],
+        [closed(call, START.plus_s(10.0), gaps=(lost,)), SaveCall(call=ended(call, START.plus_s(10.0)))],
+        [RaiseAlarm(key="line_down", subject=LINE, at=START, params={"reason": "pulled"})],
+    )
+    db = world.read()
+    (listed,), balance, (alarm,) = list_calls(db), ledger(db), standing_alarms(db)
+    db.close()
+    (recording,) = listed["recordings"]
+    assert set(listed) == _fields("CALL") | {"recordings", "note"}
+    assert set(recording) == _fields("RECORDING")
+    assert set(recording["gaps"][0]) == set(re.findall(r"\w+", _inner("gaps")))
+    assert set(balance["entries"][0]) == _fields("ENTRY")
+    assert set(balance["balance"]) == {disposition.value for disposition in Disposition}
+    assert set(alarm) == _fields("ALARM")
+
+
+def _inner(name: str) -> str:
+    """The fields of the objects in the list ``name``."""
+    found = re.search(rf'"{name}": \[\{{(.*?)\}}\]', TEXT, re.S)
+    assert found
+    return found[1]
 
 
 def test_the_phases_and_sound_states_are_named() -> None:
