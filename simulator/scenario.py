@@ -111,7 +111,14 @@ def parse(data: dict[str, Any]) -> Scenario:
     try:
         return _converter.structure(data, Scenario)
     except cattrs.BaseValidationError as error:
-        raise ScenarioError("the scenario is wrong: " + "; ".join(cattrs.transform_error(error))) from error
+        faults = cattrs.transform_error(error, format_exception=_why)
+        raise ScenarioError("the scenario is wrong: " + "; ".join(faults)) from error
+
+
+def _why(error: BaseException, type_: type | None) -> str:
+    if isinstance(error, ValueError) and error.args:
+        return str(error.args[0]).splitlines()[0]  # a validator's own words
+    return cattrs.v.format_exception(error, type_)
 
 
 def load(path: Path) -> Scenario:

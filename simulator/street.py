@@ -5,7 +5,7 @@ box is to be configured for them, and its environment), listens on DIR/street.so
 
 The control socket takes JSON objects, one per line: ``{"cmd": "run", "scenario": {...}}``, ``{"cmd": "day", "calls":
 24, "seed": 1, "rest_s": 0}``, ``{"cmd": "status"}``, ``{"cmd": "pull" | "put_back", "what": "sound" | "module" | "hat",
-"line": "fxo-1"}``, ``{"cmd": "quit"}``; it answers each with ``{"ok": true, ...}`` or ``{"ok": false, "error": "..."}``.
+"line": "fxo-1"}``, ``{"cmd": "quit"}``; each is answered by ``{"ok": true, ...}`` or ``{"ok": false, "error": "..."}``.
 """
 
 from __future__ import annotations
