@@ -65,6 +65,7 @@ class LineKeeper:
         """Stops every driver; open calls stay open in the database and go on after the next start."""
         for line in list(self._running):
             self._runtime.lines[line].driver.stop()
+        self._runtime.leave()
 
     def _start(self, line: LineSettings, preroll_s: float, inherited: Inherited) -> None:
         now = self._clock.now()

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from firmware.call_machine import step
+from firmware.call_machine import leave, step
 from firmware.effects import (
     Account,
     Anomaly,
@@ -204,6 +204,12 @@ class Runtime:
         """Takes a line in; its driver is started by the caller afterwards."""
         self._lines[running.about.id] = running
         self._show(running)
+
+    def leave(self) -> None:
+        """The process ends: recordings are closed, calls stay open for the next start, nothing stays unaccounted."""
+        for running in self._lines.values():
+            running.state, effects = leave(running.state, self._clock.now())
+            self._perform(running, effects)
 
     def drop(self, line: LineId) -> None:
         """Forgets a line whose driver has been stopped."""

@@ -132,10 +132,16 @@ def _same_call(state: LineState, event: LineUp) -> bool:
         return False
     if Direction.UNKNOWN not in (event.direction, call.direction) and event.direction is not call.direction:
         return False
-    if event.condition is LineCondition.IN_CALL:
+    if event.condition is LineCondition.IN_CALL or _may_ring_on(state, event):
         return True
     wanted = {LineCondition.RINGING: Phase.RINGING, LineCondition.DIALING: Phase.DIALING}
     return wanted.get(event.condition) is state.suspended_in
+
+
+def _may_ring_on(state: LineState, event: LineUp) -> bool:
+    """Between two bursts a ringing analog line looks idle: only the time without a ring tells."""
+    ringing = state.suspended_in is Phase.RINGING and state.policy.kind is LineKind.ANALOG
+    return ringing and event.condition is LineCondition.IDLE
 
 
 def line_back(state: LineState, event: LineUp) -> Result:
@@ -147,6 +153,7 @@ def line_back(state: LineState, event: LineUp) -> Result:
     resolved = ResolveAlarm(key="line_down", subject=state.line, at=event.at)
     assert state.suspended_since is not None
     phase = _phase_after_hole(state, event)
+    last_seen = state.suspended_since
     call = with_number(open_call(state), event.number)
     call = replace(call, flags=call.flags | {CallFlag.INTERRUPTED})
     at = not_before(state.floor, event.at)
@@ -159,7 +166,8 @@ def line_back(state: LineState, event: LineUp) -> Result:
     state = replace(
         state,
         present=True,
-        floor=at,
+        # A caller who gave up in the hole was last heard of before it.
+        floor=state.floor if event.condition is LineCondition.IDLE else at,
         suspended_since=None,
         suspended_in=None,
         suspended_by=None,
@@ -167,12 +175,15 @@ def line_back(state: LineState, event: LineUp) -> Result:
     )
     state, changed = change(state, call, phase)
     state, going_on = _carry_on(state, event, preroll_s)
+    if event.condition is LineCondition.IDLE:
+        # Should no burst follow, the caller was last heard of before the hole.
+        state = replace(state, last_ring=last_seen)
     return state, (resolved, *changed, *going_on)
 
 
 def _phase_after_hole(state: LineState, event: LineUp) -> Phase:
     """Where the call stands now that it is seen again."""
-    if event.condition is LineCondition.RINGING:
+    if event.condition is LineCondition.RINGING or _may_ring_on(state, event):
         return Phase.RINGING
     # A module says IN_CALL only for an answered call; on an analog line off-hook may still be dialling.
     analog = state.policy.kind is LineKind.ANALOG

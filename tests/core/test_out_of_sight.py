@@ -119,7 +119,31 @@ def test_ringing_stopped_in_the_hole() -> None:
     line.say(10.0, Ring)
     line.say(11.0, LineDown, reason="pulled")
     line.up(14.0, IDLE)
+    assert line.phase is Phase.RINGING, "between two bursts a ringing line looks idle"
+    line.wait(23.0)
     assert line.call.outcome is Outcome.MISSED
+    assert line.second(line.call.ended) == 11.0, "when the caller was last heard of"
+
+
+def test_a_module_that_comes_back_idle_does_not_ring_any_more() -> None:
+    line = Story(LineKind.SIM)
+    line.up()
+    line.say(10.0, Ring)
+    line.say(11.0, LineDown, reason="pulled")
+    line.up(14.0, IDLE)
+    assert line.call.outcome is Outcome.MISSED
+
+
+def test_ringing_goes_on_after_the_hole() -> None:
+    line = Story()
+    line.up()
+    line.say(10.0, Ring)
+    line.say(11.0, LineDown, reason="pulled")
+    line.up(13.0, IDLE)
+    line.say(15.0, Ring)
+    line.say(16.0, OffHook)
+    assert len(line.calls) == 1
+    assert line.second(line.call.answered) == 16.0
 
 
 def test_dialling_goes_on_on_an_analog_line() -> None:
@@ -209,6 +233,7 @@ def test_restart_while_suspended_from_ringing_ends_as_missed() -> None:
     before.say(11.0, LineDown, reason="pulled")
     line = after_restart(saved(before), last_seen=NOON.plus_s(12.0), now=NOON.plus_s(16.0))
     line.up(17.0, IDLE)
+    line.wait(26.0)
     assert line.call.outcome is Outcome.MISSED
 
 
