@@ -18,9 +18,9 @@ from firmware.ports import Block, Clock
 
 log = logging.getLogger("offhook.audio")
 
-PERIOD_S = 0.1
-"""One wake-up per period: 100 ms costs a fifth of the CPU of 20 ms and still shows a meter that moves."""
-PERIODS = 8
+PERIOD_S = 0.2
+"""One wake-up per period, and one update of the page's meters: wake-ups are most of what recording costs."""
+PERIODS = 5
 FIRST_SOUND_S = 4.0
 """A device may take this long from its opening to its first sound (a sound server starts its stream only then)."""
 DEAD_S = 1.8

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections import deque
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 
 from firmware.effects import ListenFor, StartRecording, StopRecording
 from firmware.model import ChannelRole, Instant
@@ -50,14 +51,16 @@ class LineInbox:
         """Holds at most ``limit_frames`` of sound; wakes its reader when ``wake_frames`` have come, or at an order."""
         self._limit = limit_frames
         self._wake_frames = wake_frames
-        self._items: deque[Item] = deque()
+        self._items: list[Item] = []
         self._frames = 0
         self._dropped = 0
-        self._urgent = False
-        self._ready = threading.Condition(threading.Lock())
+        self._woken = False
+        self._lock = threading.Lock()
+        # A queue of wake-ups instead of a Condition: it waits in C, which halves the cost of a wake-up.
+        self._wake: SimpleQueue[None] = SimpleQueue()
 
     def put_block(self, block: Block) -> None:
-        with self._ready:
+        with self._lock:
             if self._frames + block.frames > self._limit:
                 self._dropped += block.frames
                 return
@@ -67,22 +70,25 @@ class LineInbox:
             self._items.append(block)
             self._frames += block.frames
             if self._frames >= self._wake_frames:
-                self._ready.notify()
+                self._wake_reader()
 
     def put(self, item: Item) -> None:
         """Never dropped, wakes the reader at once."""
-        with self._ready:
+        with self._lock:
             self._items.append(item)
-            self._urgent = True
-            self._ready.notify()
+            self._wake_reader()
 
     def take(self, timeout_s: float) -> list[Item]:
         """Everything there is, as soon as it is worth waking up for; what there is after ``timeout_s``."""
-        with self._ready:
-            if not self._urgent and self._frames < self._wake_frames:
-                self._ready.wait(timeout_s)
-            items = list(self._items)
-            self._items.clear()
+        with contextlib.suppress(Empty):
+            self._wake.get(timeout=timeout_s)
+        with self._lock:
+            items, self._items = self._items, []
             self._frames = 0
-            self._urgent = False
+            self._woken = False
             return items
+
+    def _wake_reader(self) -> None:
+        if not self._woken:
+            self._woken = True
+            self._wake.put(None)

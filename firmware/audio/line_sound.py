@@ -24,6 +24,8 @@ WAKE_S = 0.2
 """The file thread works on this much sound at a time; it is also the pace of the page's meters."""
 SYNC_S = 0.5
 
+_SYNC_NS = round(SYNC_S * 1e9)
+
 
 class LineSound:
     """Everything between a source and its raw files."""
@@ -63,7 +65,7 @@ class LineSound:
         self._meter_blocks: list[Block] = []
         self._meter_frames = 0
         self._quiet_since_ns: int | None = None
-        self._synced_ns = 0
+        self._sync_due_ns = 0
 
     def start(self) -> None:
         self._files.start()
@@ -183,9 +185,10 @@ class LineSound:
             return
         recording.write()
         recording.watch_silence(now, quiet_since_ns=self._quiet_since_ns, device_lost=device_lost)
-        if now.boot_ns - self._synced_ns >= SYNC_S * 1e9 - 20_000_000:
+        if now.boot_ns >= self._sync_due_ns:
             recording.sync()
-            self._synced_ns = now.boot_ns
+            # On average every SYNC_S, although sound comes in steps of WAKE_S.
+            self._sync_due_ns = max(self._sync_due_ns + _SYNC_NS, now.boot_ns)
 
     def _finish_recording(self, at: Instant) -> None:
         recording, self._recording = self._recording, None

@@ -8,7 +8,7 @@ from firmware.model import Instant
 
 DRIFT_PPM = 500
 """How far a sound card's crystal may be off; cheap ones are within 200 ppm."""
-_SETTLE_BLOCKS = 20
+_SETTLE_BLOCKS = 10
 _JUMP_NS = 250_000_000
 
 
