@@ -16,7 +16,7 @@ from firmware.analog.profile import load_profile
 from firmware.effects import LineAction
 from firmware.errors import ConfigError, DeviceError
 from firmware.events import LineDown, LineEvent, LineUp
-from firmware.model import ChannelRole, Instant, LineId, LineKind
+from firmware.model import Instant, LineId, LineKind
 from firmware.ports import AudioSource, Clock, EventSink
 from firmware.signals.loop_watch import LoopWatch, Sensor
 from firmware.worker import Worker
@@ -48,7 +48,11 @@ class FxoOptions:
     audio_device: str | None = None
     """ALSA device to hear the line on, when it is not the profile's."""
     audio_channel: int | None = field(default=None, validator=validators.optional(validators.ge(0)))
-    """Its channel, from 0, when it is not the profile's. With ``audio_device`` alone: its only one."""
+    """Its channel, from 0; the first one when not given. Only with ``audio_device``."""
+    audio_channels: int | None = field(
+        default=None, validator=validators.optional([validators.ge(1), validators.le(32)])
+    )
+    """How many channels it has, when more than that; lines on one card must say the same. Only with ``audio_device``."""
     country: str | None = None
     """ISO 3166 code, when it is not the box's."""
     on_hook_ms: int | None = field(
@@ -60,6 +64,10 @@ class FxoOptions:
         ports = len(load_profile(self.profile).ports)
         if self.port > ports:
             raise ValueError(f"'port' must be at most {ports} on this board, not {self.port}")
+        if self.audio_device is None and (self.audio_channel is not None or self.audio_channels is not None):
+            raise ValueError("'audio_channel' and 'audio_channels' are those of 'audio_device', which is missing")
+        if self.audio_channels is not None and (self.audio_channel or 0) >= self.audio_channels:
+            raise ValueError(f"'audio_channel' must be below 'audio_channels' ({self.audio_channels})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +114,14 @@ class FxoLine:
 
     def audio_source(self) -> AudioSource | None:
         """Both sides in one channel, as on any two-wire line."""
-        from firmware.audio.alsa_source import AlsaSource  # noqa: PLC0415 - a box without analog lines needs no ALSA
+        from firmware.audio.shared_card import card_source  # noqa: PLC0415 - a box without analog lines needs no ALSA
 
         audio = self._port.audio
-        if self._options.audio_device is None:
-            device, channels, channel = audio.device, audio.channels, audio.channel
-        else:
+        device, channels, channel = audio.device, audio.channels, audio.channel
+        if self._options.audio_device is not None:
             channel = self._options.audio_channel or 0
-            device, channels = self._options.audio_device, channel + 1
-        source: AudioSource = AlsaSource(
-            device,
-            roles=(ChannelRole.MIXED,),
-            device_channels=channels,
-            take=(channel,),
-            clock=self._clock,
-        )
-        return source
+            device, channels = self._options.audio_device, self._options.audio_channels or channel + 1
+        return card_source(device, device_channels=channels, take=(channel,), clock=self._clock)
 
     def dial(self, number: str) -> None:
         raise DeviceError(f"line {self._line}: this board cannot dial {len(number)} digits; dial on the handset")

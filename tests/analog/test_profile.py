@@ -118,6 +118,8 @@ def test_options_name_a_profile_and_a_port_that_are_there():
         ({"profile": "two-lines-hat"}, "did you mean 'two-line-hat'?"),
         ({"profile": "two-line-hat", "port": 3}, "'port' must be at most 2"),
         ({"profile": "/nowhere.toml"}, "cannot be read"),
+        ({"profile": "two-line-hat", "audio_channel": 1}, "'audio_device', which is missing"),
+        ({"profile": "two-line-hat", "audio_device": "x", "audio_channel": 2, "audio_channels": 2}, "must be below"),
         ({}, "is missing"),
     ):
         with pytest.raises(ConfigError) as refused:
