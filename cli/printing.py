@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import locale
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
@@ -32,6 +32,10 @@ def console() -> Console:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table of plain text: what a caller's name holds is never read as markup."""
+    rows = list(rows)
+    if not rows:
+        click.echo(f"{title}: none")
+        return
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -54,11 +58,11 @@ def progress() -> Progress:
 
 
 def in_my_language(text: Mapping[str, str] | None) -> str:
-    """The English or the Chinese of a text that the box keeps in both."""
+    """The English or the Chinese of a text that the box keeps in both, by the shell's language (locale(7))."""
     if not text:
         return ""
-    chinese = (locale.getlocale(locale.LC_MESSAGES)[0] or "").startswith(("zh", "Chinese"))
-    return text["zh" if chinese else "en"]
+    wanted = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    return text["zh" if wanted.startswith("zh") else "en"]
 
 
 def local_time(utc_ms: int | None, zone: tzinfo) -> str:

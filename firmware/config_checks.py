@@ -18,7 +18,7 @@ Validator = Callable[[Any, Any, Any], None]
 def did_you_mean(value: str, choices: Iterable[str]) -> str:
     """``; did you mean 'x'?``, or nothing when no choice is near."""
     by_folded = {choice.casefold(): choice for choice in choices}
-    close = difflib.get_close_matches(value.casefold(), by_folded, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(value.casefold(), by_folded, n=1, cutoff=0.55)
     return f"; did you mean {by_folded[close[0]]!r}?" if close else ""
 
 

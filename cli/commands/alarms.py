@@ -32,7 +32,7 @@ def command(ctx: click.Context, with_history: bool, as_json: bool) -> None:
         print_json({"alarms": alarms})
     else:
         print_table(
-            "Alarms" if alarms else "No alarms",
+            "Alarms",
             ["Id", "Severity", "Since", "Times", "What", "What to do", "State"],
             [
                 (
