@@ -43,12 +43,16 @@ class Quirks:
     """The end of a call is never said: only +CLCC shows it (CP)."""
     cpcmreg_errors: int = 0
     """So many AT+CPCMREG=1 of each call are refused (CP: degraded PCM end point)."""
+    pcm_stuck: int = 0
+    """So many AT+CPCMREG=1 are taken, and no sound comes (CP)."""
     answer_after_s: float = 0.0
     """How late the module answers commands."""
     urc_inside_answer: str = ""
     """Put into the middle of each answer to AT+CLCC."""
     missing_ok: int = 0
     """So many answers lose their OK."""
+    list_errors: int = 0
+    """So many AT+CLCC are answered with +CME ERROR: 100 (oFono: Option GTM)."""
     echo_stuck: bool = False
     """ATE0 does nothing."""
     data_call: bool = False
@@ -80,6 +84,7 @@ class Firmware:
     call: Party | None = None
     waiting: Party | None = None
     pcm: bool = False
+    pcm_flows: bool = True
     settings: dict[str, str] = field(default_factory=dict)
     sent_dtmf: str = ""
     heard: Callable[[str, str], None] = lambda what, number: None  # noqa: ARG005
@@ -135,6 +140,8 @@ class Firmware:
             self._refused += 1
             return ["ERROR"]
         self.pcm = True
+        self.pcm_flows = self.quirks.pcm_stuck <= 0
+        self.quirks.pcm_stuck -= 1
         return ["OK"]
 
     def _dial(self, number: str) -> list[str]:
@@ -165,6 +172,9 @@ class Firmware:
         return self.hang_up() if self.settings["CVHU"] == "0" else ["OK"]
 
     def list_calls(self) -> list[str]:
+        if self.quirks.list_errors:
+            self.quirks.list_errors -= 1
+            return ["+CME ERROR: 100"]
         lines = [self._clcc(self.call, CLCC_STAT[self.state])] if self.call is not None else []
         if self.waiting is not None:
             lines.append(self._clcc(self.waiting, 5))

@@ -308,7 +308,7 @@ class SimModule:
                 del self._up[: max(0, len(self._up) - LONGEST_UPLINK_BYTES)]
 
     def _send_frames(self, now_s: float) -> None:
-        if not self._firmware.pcm or self._ports is None:
+        if not (self._firmware.pcm and self._firmware.pcm_flows) or self._ports is None:
             self._next_frame_s = None
             return
         if self._next_frame_s is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Final, Protocol
 
 from firmware.modem.at_events import PcmPort
@@ -17,11 +18,20 @@ WAIT_FOR_PORT_S: Final = 3.0
 FAR_S: Final = 3600.0
 
 
-class Opened(Protocol):
+SILENT_S: Final = 3.0
+"""No byte for this long although the module says that its sound is on: it is switched off and on again."""
+
+
+class Flow(Protocol):
     """The part of a sound source that the switch looks at."""
 
     @property
     def is_open(self) -> bool: ...
+
+    @property
+    def last_bytes_s(self) -> float:
+        """When sound came last, in seconds of time.monotonic()."""
+        ...
 
 
 class Send(Protocol):
@@ -35,12 +45,14 @@ class AudioSwitch:
     degrades (callpilot issues 112, 119, 121).
     """
 
-    def __init__(self, audio: Audio | None, *, source: Opened | None, send: Send) -> None:
+    def __init__(self, audio: Audio | None, *, source: Flow | None, send: Send) -> None:
         self._audio = audio if source is not None else None
         self._source = source
         self._send = send
         self._wanted = False
         self._on = False
+        self._on_since_s = 0.0
+        self._gave_up = False
         self._asking = False
         self._reset_tried = False
         self._next_try_s = FAR_S
@@ -50,7 +62,7 @@ class AudioSwitch:
 
     def forget(self) -> None:
         """The module was lost or set up again: its sound is off."""
-        self._wanted = self._on = self._asking = False
+        self._wanted = self._on = self._asking = self._gave_up = False
 
     def call_is_up(self, up: bool, now_s: float) -> None:
         """Tells whether somebody talks now."""
@@ -58,9 +70,8 @@ class AudioSwitch:
             return
         self._wanted = up
         if up:
-            self._on, self._reset_tried, self.retries = False, False, 0
-            self._next_try_s = now_s
-            self._give_up_s = now_s + self._audio.retry_for_s
+            self.retries = 0
+            self._begin(now_s)
             self._port_wait_ends_s = now_s + WAIT_FOR_PORT_S
         else:
             self._send(*self.off_commands())
@@ -72,30 +83,52 @@ class AudioSwitch:
 
     def on_time(self, now_s: float) -> float:
         """Sends what is due; returns seconds until it wants to be asked again."""
-        if self._audio is None or not self._wanted or self._on or self._asking:
+        if self._audio is None or not self._wanted or self._asking or self._gave_up:
             return FAR_S
+        if self._on:
+            return self._watch(now_s)
         if now_s < self._next_try_s:
             return self._next_try_s - now_s
         if now_s >= self._give_up_s:
             log.error("the module refused its sound for %.0f s: this call has none", self._audio.retry_for_s)
-            self._on = True  # nothing more to try in this call
+            self._gave_up = True
             return FAR_S
         if self._source is not None and not self._source.is_open and now_s < self._port_wait_ends_s:
             return 0.1
         self._next_try_s = now_s + self._audio.retry_s
-        on = command_of(self._audio.on)
-        ask = command_of(self._audio.ask, on_answer=self._told)
         half_way = self._give_up_s - self._audio.retry_for_s / 2
-        if now_s >= half_way and not self._reset_tried:
-            self._reset_tried = True
-            self._send(command_of(self._audio.reset), on, ask)
-        else:
-            self._send(on, ask)
+        self._try(reset=now_s >= half_way and not self._reset_tried)
+        return self._audio.retry_s
+
+    def _begin(self, now_s: float) -> None:
+        assert self._audio is not None
+        self._on, self._gave_up, self._reset_tried = False, False, False
+        self._next_try_s = now_s
+        self._give_up_s = now_s + self._audio.retry_for_s
+
+    def _try(self, *, reset: bool) -> None:
+        assert self._audio is not None
+        on, ask = command_of(self._audio.on), command_of(self._audio.ask, on_answer=self._told)
+        self._reset_tried = self._reset_tried or reset
         self._asking = True
+        self._send(*([command_of(self._audio.reset)] if reset else []), on, ask)
+
+    def _watch(self, now_s: float) -> float:
+        """Sound that is on but does not come: starts over, with a reset first."""
+        assert self._source is not None
+        quiet_s = now_s - max(self._on_since_s, self._source.last_bytes_s)
+        if not self._source.is_open or quiet_s < SILENT_S:
+            return max(SILENT_S - quiet_s, 0.1)
+        log.warning("no sound comes although it is on: it is switched on again")
+        self.retries += 1
+        self._begin(now_s)
+        self._try(reset=True)
+        assert self._audio is not None
         return self._audio.retry_s
 
     def _told(self, answer: Answer) -> None:
         self._asking = False
         self._on = self._wanted and any(isinstance(event, PcmPort) and event.on for event in answer.events)
+        self._on_since_s = time.monotonic()
         if not self._on:
             self.retries += 1

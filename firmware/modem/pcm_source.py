@@ -55,6 +55,13 @@ class PcmSource:
         self._up = bytearray()  # uplink at 8 kHz
         self._first_at: Instant | None = None
 
+        self._last_bytes_s = 0.0
+
+    @property
+    def last_bytes_s(self) -> float:
+        """When sound came last, in seconds of time.monotonic(); 0 when it never did."""
+        return self._last_bytes_s
+
     @property
     def is_open(self) -> bool:
         return self._port is not None
@@ -135,7 +142,8 @@ class PcmSource:
 
     def _measure(self, size: int) -> None:
         was_wide = self._rate.wide
-        self._rate.count(size, time.monotonic())
+        self._last_bytes_s = time.monotonic()
+        self._rate.count(size, self._last_bytes_s)
         if self._rate.wide != was_wide:
             log.warning(
                 "%s sends %d kHz sound; recorded at 8 kHz. AT+CPCMFRM=0 and a restart of the module bring 8 kHz back",

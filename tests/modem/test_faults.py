@@ -12,7 +12,7 @@ from firmware.model import LineId
 from firmware.modem.driver import AtModemLine, AtModemOptions
 from simulator.sim_module import Quirks, SimModule
 
-from .conftest import Log
+from .conftest import Log, eventually
 
 CALLER = "+8613800138000"
 
@@ -78,6 +78,18 @@ def test_an_answer_without_ok_does_not_end_a_call(module: SimModule, driver: AtM
     assert not log.all(LineDown)
     module.remote_hangs_up()
     log.wait(CallEnded)
+
+
+def test_a_list_that_is_refused_says_nothing_about_the_calls(module: SimModule, driver: AtModemLine, log: Log) -> None:
+    log.wait(LineUp)
+    module.incoming(CALLER)
+    log.wait(Ring)
+    driver.answer()
+    log.wait(Answered)
+    module.quirks.list_errors = 3
+    eventually(lambda: module.quirks.list_errors == 0, within_s=15)
+    time.sleep(1)
+    assert not log.all(CallEnded)
 
 
 def test_a_module_that_hangs_is_said_to_be_silent_and_found_again(

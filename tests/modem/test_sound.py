@@ -128,6 +128,21 @@ class TestDegradedPort:
         assert module.commands.count("AT+CPCMREG=1") == 4
 
 
+class TestStuckPort:
+    @pytest.fixture
+    def quirks(self) -> Quirks:
+        return Quirks(boot_s=0.1, pcm_stuck=1)
+
+    def test_sound_that_is_on_but_does_not_come_is_switched_on_again_in_the_same_call(
+        self, module: SimModule, driver: AtModemLine, log: Log, listener: Listener
+    ) -> None:
+        log.wait(LineUp)
+        take_call(module, driver, log)
+        eventually(lambda: len(listener.pcm) > 8000 * 4, within_s=8)
+        assert "AT+CPCMREG=0,1" in module.commands
+        assert not log.all(CallEnded)
+
+
 class TestWideSound:
     @pytest.fixture
     def quirks(self) -> Quirks:
