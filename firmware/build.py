@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+import attrs
+
 from firmware.after_commit import AfterCommit
 from firmware.alive import AliveMark
 from firmware.audio.recorder import SoundRecorder
@@ -15,11 +17,13 @@ from firmware.clock import SystemClock, boot_id
 from firmware.commands import commands
 from firmware.config import Settings
 from firmware.effects import Account, RaiseAlarm, ResolveAlarm, SaveCall
+from firmware.errors import DeviceError
 from firmware.identity import Identity
 from firmware.inheritance import inherit
 from firmware.ipc.server import IpcServer
 from firmware.line_keeper import LineKeeper
 from firmware.live import LiveView
+from firmware.panel import Panel
 from firmware.plugged_in import PluggedIn
 from firmware.runtime import Runtime
 from firmware.settings import SettingsService
@@ -84,6 +88,8 @@ class Box:
             reconfigured=self._reconfigured,
         )
         self._server = IpcServer(run_dir / "recorder.sock", dispatcher, self._live.full_state)
+        self._power_off = run_dir / "power-off"
+        self._panel: Panel | None = None
         self._core = Worker("core", self._runtime.run)
         self._last_settle_ns = 0
 
@@ -100,12 +106,15 @@ class Box:
         # After the lines: what a crash left can wait, a ring cannot.
         self._recorder.recover()
         self._plugged_in.start()
+        self._start_panel(settings.settings)
 
     def stop(self) -> None:
         """Start reversed. Open calls stay open in the database: they go on, or are ended, at the next start."""
         if self._server is not None:
             self._server.stop()
         self._plugged_in.stop()
+        if self._panel is not None:
+            self._panel.stop()
         self._runtime.do(self._keeper.stop, deadline_s=10.0)
         self._recorder.close(_SEAL_DEADLINE_S)
         self._core.stop(_SEAL_DEADLINE_S)
@@ -134,6 +143,19 @@ class Box:
         inherited, ended = inherit(settings, calls, self._alive.last_seen(), boot_id=self._boot_id, now=now)
         self._store.submit([e for e in ended if isinstance(e, SaveCall | Account | RaiseAlarm | ResolveAlarm)])
         self._runtime.do(lambda: self._keeper.apply(settings, inherited), deadline_s=30.0)
+
+    def _start_panel(self, settings: Settings) -> None:
+        """Lamps and button, where the settings name their pins. Without them the box records all the same."""
+        self._power_off.unlink(missing_ok=True)
+        if not any(attrs.astuple(settings.panel)):
+            return
+        panel = Panel(settings.panel, self._live.full_state, self._power_off.touch)
+        try:
+            panel.start()
+        except DeviceError as error:
+            log.error("no lamps and no button: %s", error)
+        else:
+            self._panel = panel
 
     def _reconfigured(self) -> None:
         """Settings were applied: make them real, and tell the page."""
