@@ -147,7 +147,7 @@ class Box:
     def _start_panel(self, settings: Settings) -> None:
         """Lamps and button, where the settings name their pins. Without them the box records all the same."""
         self._power_off.unlink(missing_ok=True)
-        if not any(attrs.astuple(settings.panel)):
+        if all(pin is None for pin in attrs.astuple(settings.panel)):
             return
         panel = Panel(settings.panel, self._live.full_state, self._power_off.touch)
         try:

@@ -15,7 +15,8 @@ fi
 root=${root%/}
 
 home=/opt/offhook
-enabled="offhook-migrate.service offhook-recorder.service offhook-web.service offhook-sync.service offhook-janitor.timer"
+enabled="offhook-migrate.service offhook-recorder.service offhook-web.service offhook-sync.service offhook-janitor.timer
+    offhook-poweroff.path"
 units="$enabled offhook-janitor.service"
 changed=no
 
