@@ -149,6 +149,7 @@ class LineDriverContract:
         assert heard.events[0] == first
         assert isinstance(first, LineDown)
         assert first.reason.strip()
+        time.sleep(_SETTLES_S)  # it tries again and again meanwhile
         bench.plug()
         heard.wait(LineUp)
         assert len(heard.of(LineDown)) == 1, "a missing device is said once, not at each try"
