@@ -52,7 +52,7 @@ class FxoOptions:
     audio_channels: int | None = field(
         default=None, validator=validators.optional([validators.ge(1), validators.le(32)])
     )
-    """How many channels it has, when more than that; lines on one card must say the same. Only with ``audio_device``."""
+    """How many it has, when more than that; lines on one card must say the same. Only with ``audio_device``."""
     country: str | None = None
     """ISO 3166 code, when it is not the box's."""
     on_hook_ms: int | None = field(

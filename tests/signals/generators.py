@@ -53,12 +53,16 @@ def uart(message, seizure_bits=300, mark_bits=180, stop_bits=1, tail_bits=10):
     return bits + [1] * tail_bits
 
 
-def fsk(bits, standard="bell", level_dbm0=-14.0, baud=1200.0, offset_hz=0.0, twist_db=0.0):
-    """``twist_db``: how much louder space is than mark."""
+def fsk(bits, standard="bell", level_dbm0=-14.0, baud=1200.0, offset_hz=0.0, twist_db=0.0, stretch=0.0):
+    """``twist_db``: how much louder space is than mark; ``stretch``: bits by which mark starts early, as a limiter
+    with an offset makes it."""
     mark, space = TONES[standard]
     rate = RATE_HZ * _OVER
     count = int(len(bits) / baud * rate)
     bit = np.asarray(bits)[np.minimum((np.arange(count) * baud / rate).astype(int), len(bits) - 1)]
+    if stretch:
+        early = round(stretch / baud * rate)
+        bit = np.maximum(bit, np.concatenate([bit[early:], np.ones(early, dtype=bit.dtype)]))
     hz = np.where(bit == 1, mark, space) + offset_hz
     phase = 2 * np.pi * np.cumsum(hz) / rate
     gain = np.where(bit == 1, 10 ** (-twist_db / 40), 10 ** (twist_db / 40))

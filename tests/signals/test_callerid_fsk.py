@@ -66,6 +66,7 @@ def test_level(standard, level_dbm0):
         {"seizure_bits": 30, "mark_bits": 12},
         {"mark_bits": 10},
         {"stop_bits": 3},
+        {"stretch": 0.4},
     ],
 )
 def test_senders_that_are_off(standard, how):
