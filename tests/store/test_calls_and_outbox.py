@@ -184,6 +184,17 @@ def test_the_outbox_has_no_holes_whatever_is_rolled_back_or_refused(world: World
     assert world.rows("SELECT count(*) AS n FROM quarantine")[0]["n"] == 20
 
 
+def test_a_fact_that_fails_halfway_is_undone_as_a_whole(world: World) -> None:
+    at = world.clock.now()
+    call = talking(ringing(at), at)
+    impossible = closed(call, at, gaps=(Gap(8000, 2**70, GapCause.OVERRUN),))
+    world.store([SaveCall(call=call)], [opened(call, at)], [impossible, ring(call, at)])
+    (listed,) = queries.list_calls(world.read())
+    assert [recording["status"] for recording in listed["recordings"]] == ["recording"]
+    assert len(queries.ledger(world.read())["entries"]) == 1
+    assert [alarm["key"] for alarm in queries.standing_alarms(world.read())] == ["fact_refused"]
+
+
 def test_listeners_hear_only_what_is_committed_and_on_the_writers_thread(world: World) -> None:
     heard: list[tuple[str, str]] = []
 
@@ -240,12 +251,14 @@ def test_the_hole_between_two_parts_is_a_gap_of_the_second(world: World) -> None
         [SaveCall(call=replace(call, parts=2, flags=frozenset({CallFlag.INTERRUPTED})))],
         [opened(call, at.plus_s(14), part=2)],
         [closed(call, at.plus_s(15), seconds=10, cut_short=True)],
-        [closed(call, at.plus_s(20), part=2, seconds=6)],
     )
+    hole = {"at_ms": 0, "missing_ms": 4000, "cause": "recorder_down"}
     (listed,) = queries.list_calls(world.read())
-    first, second = listed["recordings"]
-    assert first["gaps"] == []
-    assert second["gaps"] == [{"at_ms": 0, "missing_ms": 4000, "cause": "recorder_down"}]
+    assert [recording["gaps"] for recording in listed["recordings"]] == [[], [hole]]
+    late = Gap(8000, 40, GapCause.OVERRUN)
+    world.store([closed(call, at.plus_s(20), part=2, seconds=6, gaps=(late,))])
+    (listed,) = queries.list_calls(world.read())
+    assert listed["recordings"][1]["gaps"] == [hole, {"at_ms": 1000, "missing_ms": 40, "cause": "overrun"}]
 
 
 def test_a_recording_that_never_began_is_listed_as_failed(world: World) -> None:
