@@ -137,7 +137,7 @@ def start_page(data_dir: Path, run_dir: Path) -> tuple[subprocess.Popen[str], st
         if time.monotonic() > end or process.poll() is not None:
             raise SystemExit(f"the page did not start: {said!r}")
         if select.select([process.stdout], [], [], 1.0)[0]:
-            said += process.stdout.readline()
+            said += os.read(process.stdout.fileno(), 4096).decode()
     found = re.search(r"First-run code: (\S+)[\s\S]*The page: (\S+)", said)
     assert found is not None
     return process, found[2].rstrip("/"), found[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import select
 import subprocess
@@ -44,7 +45,7 @@ def serving(data_dir: Path, run_dir: Path) -> Iterator[Served]:
         while "The page: " not in said:
             assert time.monotonic() < end, f"the page did not start: {said!r}"
             if select.select([process.stdout], [], [], 1.0)[0]:
-                said += process.stdout.readline()
+                said += os.read(process.stdout.fileno(), 4096).decode()
         address = re.search(r"The page: (\S+)", said)
         code = re.search(r"First-run code: (\S+)", said)
         assert address is not None

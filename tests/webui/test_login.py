@@ -190,3 +190,12 @@ def test_an_idle_session_ends(tmp_path: Path) -> None:
     assert users.session_user(token) is None
     assert users.session_user("made up") is None
     users.close()
+
+
+def test_a_run_folder_that_cannot_be_written_still_gives_a_code(tmp_path: Path) -> None:
+    users = UserStore(tmp_path / "web.db")
+    (tmp_path / "run").write_text("a file where the folder should be")
+    code = first_run.prepare(users, tmp_path / "run")
+    assert code is not None
+    assert first_run.check(users, code)
+    users.close()

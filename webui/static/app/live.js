@@ -107,7 +107,7 @@ class LiveBoard extends HTMLElement {
     }
     if (!inCall) part("meters").replaceChildren();
 
-    const troubles = [line.fault];
+    const troubles = [line.fault?.[language] ?? line.fault];
     if (inCall && line.sound === "silent") troubles.push(words.silent);
     if (line.sound === "lost") troubles.push(words.lost);
     const fault = troubles.filter(Boolean).join(" · ");
