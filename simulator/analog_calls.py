@@ -50,6 +50,7 @@ class AnalogPlayer:
         if not self._ring_until_answered(plan, call, stop, answer_s):
             return
         call.answered_utc_ms = utc_ms()
+        call.end_utc_ms = None
         call.outcome = "answered"
         self._talk_and_hang_up(plan, call, stop)
 
