@@ -14,7 +14,7 @@ from firmware.model import LineKind
 from tests.core.walk import KINDS, WALKS, WALKS_WITH_RESTARTS, Happening
 from tests.core.witness import Witness
 
-_MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_MANY = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def _seen(walk: Sequence[Happening]) -> list[Happening]:
