@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import select
+import termios
 import time
 from typing import Final
 
@@ -70,7 +71,7 @@ class PcmSource:
         """Opens the tty and forgets what it held. Raises `AudioDeviceError` when it is missing or busy."""
         try:
             port = serial.Serial(self._path, BAUD, timeout=0, write_timeout=0, exclusive=True)
-        except serial.SerialException as error:
+        except (OSError, termios.error) as error:
             raise AudioDeviceError(
                 f"audio port {self._path} of {self._name} cannot be opened ({error}): plug the module in, "
                 "or stop the program that uses it"
@@ -99,7 +100,7 @@ class PcmSource:
                     return self._block()
             elif self._raw:
                 return self._block()
-        if self._rate.known or not self._raw:
+        if not self._raw:  # else sound has just begun
             self._quiet()
         return None
 
@@ -116,7 +117,7 @@ class PcmSource:
             if readable:
                 data: bytes = port.read(4096)
                 return data
-        except (OSError, serial.SerialException) as error:
+        except OSError as error:  # pyserial's SerialException is one
             raise AudioDeviceError(f"audio port {self._path} of {self._name} is gone: {error}") from error
         return None if writable else b""
 

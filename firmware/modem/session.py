@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import select
+import termios
 import threading
 import time
 from collections import deque
@@ -190,7 +191,7 @@ class _Link:
             if self._waker.fileno() in readable:
                 self._waker.clear()
             data = self._port.read(4096) if self._port.fileno() in readable else b""
-        except (OSError, serial.SerialException) as error:
+        except OSError as error:  # pyserial's SerialException is one
             raise _LostError(UNPLUGGED) from error
         now_s = time.monotonic()
         outputs = self.engine.receive(data, now_s)
@@ -210,7 +211,9 @@ class _Link:
             return
         try:
             self._port.write(data)
-        except (OSError, serial.SerialException) as error:
+        except serial.SerialTimeoutException as error:
+            raise _LostError(NO_ANSWER) from error
+        except OSError as error:
             raise _LostError(UNPLUGGED) from error
 
 
@@ -219,8 +222,8 @@ def _open(path: str) -> serial.Serial:
         raise _LostError(UNPLUGGED)
     try:
         return serial.Serial(path, BAUD, timeout=0, write_timeout=1.0, exclusive=True)
-    except serial.SerialException as error:
-        if error.errno in {errno.EAGAIN, errno.EBUSY}:
+    except (OSError, termios.error) as error:  # pyserial's SerialException is an OSError
+        if isinstance(error, OSError) and error.errno in {errno.EAGAIN, errno.EBUSY}:
             raise _LostError("port is in use by another program: stop ModemManager or that program") from error
         raise _LostError(f"port cannot be opened: {error}") from error
 

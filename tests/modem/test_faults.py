@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -121,6 +122,21 @@ def test_a_port_that_another_program_uses_is_said(module: SimModule, log: Log) -
     finally:
         for line in lines:
             line.stop()
+
+
+@pytest.mark.parametrize("name", ["a file", "a folder", "nothing"])
+def test_a_port_that_is_none_is_said_and_not_a_crash(tmp_path: Path, log: Log, name: str) -> None:
+    (tmp_path / "a file").write_text("no tty")
+    (tmp_path / "a folder").mkdir()
+    driver = AtModemLine(LineId("sim-1"), AtModemOptions(at_port=str(tmp_path / name)), log, SystemClock())
+    driver.start()
+    try:
+        reason = log.wait(LineDown).reason
+        assert ("unplugged" if name == "nothing" else "cannot be opened") in reason
+        time.sleep(1.2)
+        assert log.kinds() == ["LineDown"]
+    finally:
+        driver.stop()
 
 
 def test_a_box_told_to_answer_answers_by_itself_after_the_caller_id(module: SimModule, log: Log) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
+import tty
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,6 +179,12 @@ def test_a_pulled_module_ends_the_sound_with_an_error_that_says_what_is_gone(
     assert "sim-1-pcm" in str(listener.error)
 
 
+def test_a_port_that_is_no_tty_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no tty")
+    with pytest.raises(AudioDeviceError, match="cannot be opened"):
+        PcmSource("sim-1", port=str(tmp_path / "file"), clock=SystemClock()).open()
+
+
 def test_a_missing_port_says_what_to_do(tmp_path: Path) -> None:
     source = PcmSource("sim-1", port=str(tmp_path / "nothing"), clock=SystemClock())
     with pytest.raises(AudioDeviceError, match=r"nothing of sim-1 cannot be opened.*plug the module in"):
@@ -192,6 +201,41 @@ def test_a_port_in_use_is_refused(module: SimModule) -> None:
             PcmSource("sim-2", port=str(module.pcm_path), clock=SystemClock()).open()
     finally:
         first.close()
+
+
+def test_sound_that_begins_at_the_end_of_a_quiet_second_is_kept() -> None:
+    module, port = os.openpty()
+    tty.setraw(port)
+    source = PcmSource("sim-1", port=os.ttyname(port), clock=SystemClock())
+    source.open()
+    frames = 0
+
+    def speak(count: int) -> None:
+        for _ in range(count):
+            os.write(module, bytes(320))
+            time.sleep(0.02)
+
+    def read(seconds: float) -> None:
+        nonlocal frames
+        until_s = time.monotonic() + seconds
+        while time.monotonic() < until_s:
+            block = source.read()
+            frames += block.frames if block is not None else 0
+
+    first_call = threading.Thread(target=speak, args=(60,))
+    first_call.start()
+    read(2.0)
+    first_call.join()
+    while source.read() is not None:  # so that the next read begins now
+        pass
+    second_call = threading.Timer(0.94, speak, args=(10,))
+    second_call.start()
+    read(2.2)
+    second_call.join()
+    source.close()
+    os.close(module)
+    os.close(port)
+    assert frames == 70 * 160
 
 
 def test_a_quiet_port_reads_as_none_within_a_second(module: SimModule) -> None:
