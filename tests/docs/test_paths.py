@@ -48,3 +48,14 @@ def test_no_file_names_what_only_one_machine_has() -> None:
             for hit in _FOREIGN.finditer(text)
         ]
     assert found == []
+
+
+def test_every_document_that_a_file_points_to_exists() -> None:
+    """Docstrings, units and scripts send people to docs/; the text must be there."""
+    missing = set()
+    for path in files():
+        if path.suffix in {".py", ".toml", ".sh", ".service", ".timer", ".rules", ".md", ".html", ""}:
+            text = path.read_text(encoding="utf-8", errors="ignore")
+            named = re.findall(r"(?<![\w/.-])docs/[a-z0-9-]+\.md", text)
+            missing |= {f"{path.relative_to(ROOT)}: {page}" for page in named if not (ROOT / page).exists()}
+    assert sorted(missing) == []
