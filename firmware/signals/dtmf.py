@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,8 @@ _NEEDED_HOPS_NOISY = 5
 _PITCH_HZ = tuple(range(130, 290, 20))
 _PITCH_SHARE = 0.02
 """Of the tones' energy, at most so much at one of these: a voice has its pitch there, dial tone and hum have not."""
+_COARSE_PURITY = 0.55
+_NEIGHBOURS = 5
 _SHORTEST_BATCH_HOPS = 5
 """Frames are looked at by the handful: numpy costs by the call."""
 _GONE_HOPS = 3
@@ -60,11 +63,11 @@ class DtmfDetector:
         row_hz = np.arange(_ROWS_HZ[0] * 0.96, _ROWS_HZ[-1] * 1.04, 5.0)
         column_hz = np.arange(_COLUMNS_HZ[0] * 0.96, _COLUMNS_HZ[-1] * 1.04, 8.0)
         self._rows, self._columns = len(row_hz), len(column_hz)
-        self._grid_hz = np.concatenate([row_hz, column_hz])
-        turns = np.outer(np.arange(self._window) / rate_hz, self._grid_hz)
-        self._waves = np.exp(-2j * np.pi * turns) * self._taper[:, None]
-        pitch_turns = np.outer(np.arange(self._window) / rate_hz, _PITCH_HZ)
-        self._pitch_waves = np.exp(-2j * np.pi * pitch_turns) * self._taper[:, None]
+        self._grid_hz = [*map(float, row_hz), *map(float, column_hz)]
+        self._waves = _waves(self._grid_hz, self._taper, rate_hz)
+        coarse_hz = (*_ROWS_HZ, *(hz * (1 + off) for hz in _COLUMNS_HZ for off in (-0.015, 0.0, 0.015)))
+        self._coarse_waves = _waves(coarse_hz, self._taper, rate_hz)
+        self._pitch_waves = _waves(_PITCH_HZ, self._taper, rate_hz)
         self._filter = _high_pass(rate_hz)
         self._raw = np.zeros(len(self._filter) - 1, dtype=np.float64)
         self._sound = np.empty(0, dtype=np.float64)
@@ -101,12 +104,13 @@ class DtmfDetector:
 
     def _hear(self, frames: NDArray[np.float64], plain: NDArray[np.float64]) -> list[tuple[str | None, float]]:
         """The digit in each frame, if there is one, and how pure it is."""
-        energy = ((frames * self._taper) ** 2).sum(axis=1) / self._taper_energy  # mean square
+        sound = np.ascontiguousarray(frames, dtype=np.float32)
+        energy = ((sound * self._taper) ** 2).sum(axis=1) / self._taper_energy  # mean square
         heard: list[tuple[str | None, float]] = [(None, 0.0)] * len(frames)
-        loud = np.flatnonzero(energy >= _QUIETEST_RMS**2)
+        loud = np.flatnonzero((energy >= _QUIETEST_RMS**2) & self._worth_a_look(sound, energy))
         if len(loud) == 0:
             return heard
-        amplitude = np.abs(frames[loud] @ self._waves) / self._gain
+        amplitude = _amplitude(sound[loud], self._waves) / self._gain
         row = amplitude[:, : self._rows].argmax(axis=1)
         column = self._rows + amplitude[:, self._rows :].argmax(axis=1)
         every = np.arange(len(loud))
@@ -116,11 +120,22 @@ class DtmfDetector:
         pure = (tones >= _PURITY_GOING_ON * energy[loud]) & (tones >= _QUIETEST_RMS**2)
         level = (twist_db >= _LOWEST_TWIST_DB) & (twist_db <= _HIGHEST_TWIST_DB)
         for i in np.flatnonzero(pure & level):
-            pitch = np.abs(plain[loud[i]] @ self._pitch_waves).max() / self._gain
+            pitch = float(_amplitude(plain[loud[i]].astype(np.float32), self._pitch_waves).max()) / self._gain
             if pitch**2 / 2 <= _PITCH_SHARE * tones[i]:
-                digit = _key(float(self._grid_hz[row[i]]), float(self._grid_hz[column[i]]))
+                digit = _key(self._grid_hz[row[i]], self._grid_hz[column[i]])
                 heard[loud[i]] = (digit, float(tones[i] / energy[loud[i]]))
         return heard
+
+    def _worth_a_look(self, frames: NDArray[np.float32], energy: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Frames that may hold a digit, by a look at few frequencies, and their neighbours: most of speech is not."""
+        if self._down:
+            return np.ones(len(frames), dtype=np.bool_)
+        power = _amplitude(frames, self._coarse_waves) ** 2 / self._gain**2
+        rows = len(_ROWS_HZ)
+        tones = (power[:, :rows].max(axis=1) + power[:, rows:].max(axis=1)) / 2
+        near = np.convolve(tones >= _COARSE_PURITY * energy, np.ones(2 * _NEIGHBOURS + 1))
+        result: NDArray[np.bool_] = near[_NEIGHBOURS : _NEIGHBOURS + len(frames)] > 0
+        return result
 
     def _next(self, digit: str | None, purity: float, at: int) -> Digit | None:
         """One frame further: tells a digit once, when it has been heard often enough in a row."""
@@ -141,6 +156,20 @@ class DtmfDetector:
         self._candidate, self._hits, self._misses, self._down = digit, int(digit is not None), 0, False
         self._purest = purity
         return None
+
+
+def _waves(frequencies_hz: Sequence[float], taper: NDArray[np.float64], rate_hz: int) -> NDArray[np.float32]:
+    """Tapered cosines and sines, side by side."""
+    angle = 2 * np.pi * np.outer(np.arange(len(taper)) / rate_hz, frequencies_hz)
+    return (np.hstack([np.cos(angle), np.sin(angle)]) * taper[:, None]).astype(np.float32)
+
+
+def _amplitude(frames: NDArray[np.float32], waves: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much of each wave is in each frame, whatever its phase."""
+    both = frames @ waves
+    half = both.shape[-1] // 2
+    result: NDArray[np.float32] = np.hypot(both[..., :half], both[..., half:])
+    return result
 
 
 def _key(row_hz: float, column_hz: float) -> str | None:
