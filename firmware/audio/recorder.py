@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
@@ -27,6 +26,9 @@ from firmware.ports import (
 from firmware.worker import WorkerStuckError
 
 log = logging.getLogger("offhook.audio")
+
+_STOP_SEALING_S = 2.0
+"""A portion of a recording that is just being encoded takes this long on the slowest box."""
 
 
 class SoundRecorder:
@@ -128,6 +130,7 @@ class SoundRecorder:
     def close(self, deadline_s: float) -> None:
         """See `Recorder`. What is not sealed in time stays in the spool for the next start."""
         until_s = time.monotonic() + deadline_s
+        seal_until_s = until_s - min(_STOP_SEALING_S, deadline_s / 2)
         with self._lock:
             sounds = [*self._lines.values(), *self._retired]
             self._lines.clear()
@@ -139,11 +142,13 @@ class SoundRecorder:
                 sound.join(max(0.1, until_s - time.monotonic()))
             except WorkerStuckError as error:
                 log.error("%s; its recording is finished at the next start", error)
-        while not self._sealer.idle and time.monotonic() < until_s:
+        while not self._sealer.idle and time.monotonic() < seal_until_s:
             time.sleep(0.05)
         self._sealer.request_stop()
-        with contextlib.suppress(WorkerStuckError):
+        try:
             self._sealer.join(max(0.1, until_s - time.monotonic()))
+        except WorkerStuckError as error:
+            log.error("%s; what it was sealing is sealed at the next start", error)
 
     def _sound(self, line: LineId) -> LineSound | None:
         with self._lock:

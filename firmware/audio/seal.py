@@ -12,7 +12,7 @@ from pathlib import Path
 
 from firmware.audio.chain import Header, read_sidecar
 from firmware.audio.durable import fsync_folder
-from firmware.audio.encode import EncodeError, encode
+from firmware.audio.encode import EncodeError, EncodeStoppedError, encode
 from firmware.model import RecordingId
 from firmware.ports import Clock, EventSink, RecordingSealed, SealFailed
 from firmware.worker import Worker
@@ -33,6 +33,8 @@ class Sealer:
         self._sink = sink
         self._clock = clock
         self._jobs: deque[Job] = deque()
+        self._busy = False
+        self._stopping = threading.Event()
         self._retry: list[Path] = []
         self._ready = threading.Condition()
         self._worker = Worker("seal", self._run)
@@ -41,6 +43,8 @@ class Sealer:
         self._worker.start()
 
     def request_stop(self) -> None:
+        """What is being sealed is left for the next start."""
+        self._stopping.set()
         self._worker.request_stop()
         with self._ready:
             self._ready.notify()
@@ -51,7 +55,7 @@ class Sealer:
     @property
     def idle(self) -> bool:
         with self._ready:
-            return not self._jobs
+            return not self._jobs and not self._busy
 
     def submit(self, job: Job) -> None:
         """Runs ``job`` on the sealing thread, after what is queued already."""
@@ -74,7 +78,10 @@ class Sealer:
         header: Header | None = None
         try:
             header = read_sidecar(raw.with_suffix(".jsonl").read_bytes()).header
-            sealed = encode(raw, header, self._data_dir)
+            sealed = encode(raw, header, self._data_dir, self._stopping.is_set)
+        except EncodeStoppedError as stopped:
+            log.info("%s", stopped)
+            return
         except (EncodeError, OSError, ValueError) as error:
             log.error("sealing %s failed: %s", raw.name, error)
             self._retry.append(raw)
@@ -99,9 +106,11 @@ class Sealer:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         while not stop.is_set():
             with self._ready:
+                self._busy = False
                 if not self._jobs and not stop.is_set():
                     self._ready.wait(RETRY_S)
                 job = self._jobs.popleft() if self._jobs else None
+                self._busy = job is not None
             if job is not None:
                 job()
             else:
