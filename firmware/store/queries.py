@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 from sqlite_utils import Database
 
@@ -14,8 +13,14 @@ from firmware.store.calls import call_json
 from firmware.store.fault_texts import fault_text
 from firmware.store.ledger import ENTRY
 from firmware.store.notes import call_note
+from firmware.store.periods import ALWAYS, Period, within
 from firmware.store.recordings import recording_json
 from firmware.store.transaction import Row, fetch
+
+__all__ = [
+    "ALWAYS", "Period", "alarm_history", "epoch", "ledger", "list_calls", "one_call", "one_recording",
+    "standing_alarms", "today",
+]  # fmt: skip
 
 _STARTED = corrected("c.started_utc_ms", "c.started_boot_ns", "b")
 _CALL = f"""
@@ -30,30 +35,19 @@ _RECORDING = f"""
     SELECT r.*, {corrected("r.started_utc_ms", "r.started_boot_ns", "b")} AS started_utc_ms
     FROM recording r JOIN boot b ON b.boot_no = r.boot_no
 """  # noqa: S608
-_TODAY = f"""
+_TODAY = """
     SELECT count(*) AS calls, coalesce(sum(c.direction = 'incoming' AND c.outcome = 'missed'), 0) AS missed
-    FROM call c JOIN boot b ON b.boot_no = c.boot_no WHERE {_STARTED} >= ?
-"""  # noqa: S608
+    FROM call c JOIN boot b ON b.boot_no = c.boot_no
+"""
 _GAP = "SELECT g.* FROM gap g JOIN recording r ON r.id = g.recording_id"
 _SOME = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Period:
-    """``since_utc_ms`` belongs to it, ``until_utc_ms`` does not; None is open."""
-
-    since_utc_ms: int | None = None
-    until_utc_ms: int | None = None
-
-
-ALWAYS = Period()
 
 
 def list_calls(
     db: Database, *, period: Period = ALWAYS, line: str | None = None, limit: int | None = None, offset: int = 0
 ) -> list[Row]:
     """Calls, newest first, each with ``recordings`` and ``note``: {"en", "zh"} or null."""
-    where, values = _period(_STARTED, period)
+    where, values = _conditions(db, period, row="c", moment="started")
     if line is not None:
         where.append("c.line = ?")
         values.append(line)
@@ -82,7 +76,7 @@ def one_recording(db: Database, recording: str) -> Row | None:
 
 def ledger(db: Database, *, period: Period = ALWAYS, line: str | None = None) -> Row:
     """Balance, named faults and entries (oldest first) of a period."""
-    where, values = _period(corrected("l.at_utc_ms", "l.at_boot_ns", "b"), period)
+    where, values = _conditions(db, period, row="l", moment="at")
     if line is not None:
         where.append("l.line = ?")
         values.append(line)
@@ -101,7 +95,8 @@ def ledger(db: Database, *, period: Period = ALWAYS, line: str | None = None) ->
 
 def today(db: Database, since_utc_ms: int) -> Row:
     """``{"calls", "missed"}`` since ``since_utc_ms``, the last midnight where the box stands."""
-    return fetch(db, _TODAY, (since_utc_ms,))[0]
+    where, values = within(db, Period(since_utc_ms=since_utc_ms), row="c", moment="started")
+    return fetch(db, f"{_TODAY} {_where(where)}", values)[0]
 
 
 def standing_alarms(db: Database) -> list[Row]:
@@ -143,16 +138,9 @@ def _with_recordings(db: Database, calls: list[Row]) -> list[Row]:
     return listed
 
 
-def _period(column: str, period: Period) -> tuple[list[str], list[int | str]]:
-    where: list[str] = []
-    values: list[int | str] = []
-    if period.since_utc_ms is not None:
-        where.append(f"({column}) >= ?")
-        values.append(period.since_utc_ms)
-    if period.until_utc_ms is not None:
-        where.append(f"({column}) < ?")
-        values.append(period.until_utc_ms)
-    return where, values
+def _conditions(db: Database, period: Period, *, row: str, moment: str) -> tuple[list[str], list[int | str]]:
+    where, values = within(db, period, row=row, moment=moment)
+    return where, [*values]
 
 
 def _where(conditions: list[str]) -> str:

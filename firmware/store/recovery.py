@@ -41,7 +41,7 @@ def open_calls_as_stored(db: Database) -> list[OpenCall]:
     """Every call that has not ended, oldest first; moments as stored, on the clock of the boot they belong to."""
     rows = fetch(
         db,
-        "SELECT c.*, b.boot_id FROM call c JOIN boot b ON b.boot_no = c.boot_no "
+        "SELECT c.*, b.boot_id FROM call c INDEXED BY call_open JOIN boot b ON b.boot_no = c.boot_no "
         "WHERE c.status <> 'ended' ORDER BY c.boot_no, c.started_boot_ns",
     )
     calls: list[OpenCall] = []

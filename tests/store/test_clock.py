@@ -7,8 +7,8 @@ from dataclasses import replace
 from firmware.effects import SaveCall
 from firmware.model import CallStatus, EndReason, Outcome
 from firmware.store import queries
-from firmware.store.facts import ClockSet
-from tests.store.world import START, World, ended, opened, outbox, ring, ringing, talking, whole_call
+from firmware.store.facts import ClockSet, HoleInWatching
+from tests.store.world import LINE, START, World, ended, opened, outbox, ring, ringing, talking, whole_call
 
 YEARS_MS = 20 * 365 * 86_400_000
 
@@ -86,3 +86,31 @@ def test_a_call_that_outlives_a_reboot_ends_in_the_boot_that_saw_it(world: World
     (listed,) = queries.list_calls(world.read())
     assert listed["started_utc_ms"] == START.utc_ms
     assert listed["ended_utc_ms"] == START.utc_ms + 40_000
+
+
+def test_every_period_gives_what_its_rows_say(world: World) -> None:
+    """The index only narrows: compared with every call and entry, over boots with right and wrong clocks."""
+    for wall_ms in (None, START.utc_ms - YEARS_MS, None, START.utc_ms + YEARS_MS):
+        whole_call(world)
+        whole_call(world, outcome=Outcome.MISSED)
+        here = world.clock.now()
+        world.reboot(off_s=300, wall_ms=wall_ms)
+        now = world.clock.now()
+        since = replace(here, boot_ns=now.boot_ns - (now.utc_ns - here.utc_ns))
+        world.store([HoleInWatching(line=LINE, since=since, until=now)])
+    world.clock.set_wall_ms(START.utc_ms + 10_000_000)
+    whole_call(world)
+    db = world.read()
+    calls, entries = queries.list_calls(db), queries.ledger(db)["entries"]
+    assert (len(calls), len(entries)) == (9, 31)
+    moments = sorted({row["started_utc_ms"] for row in calls} | {row["at_utc_ms"] for row in entries})
+    for since_ms in (moments[0] - 1, *moments):
+        assert queries.today(db, since_ms)["calls"] == sum(row["started_utc_ms"] >= since_ms for row in calls)
+        for until_ms in (*moments[::3], moments[-1] + 1):
+            period = queries.Period(since_utc_ms=since_ms, until_utc_ms=until_ms)
+            assert [row["id"] for row in queries.list_calls(db, period=period)] == [
+                row["id"] for row in calls if since_ms <= row["started_utc_ms"] < until_ms
+            ]
+            assert [row["id"] for row in queries.ledger(db, period=period)["entries"]] == [
+                row["id"] for row in entries if since_ms <= row["at_utc_ms"] < until_ms
+            ]
