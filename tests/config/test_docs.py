@@ -1,0 +1,35 @@
+"""docs/configuration.md names every setting with its default, and no other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import attrs
+
+from firmware.config import BoxSettings, LineSettings, PanelSettings, RecordingSettings, RetentionSettings, Settings
+from firmware.drivers import DRIVERS
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs/configuration.md").read_text()
+
+
+def test_every_setting_stands_there() -> None:
+    tables = {
+        "box": BoxSettings,
+        "recording": RecordingSettings,
+        "retention": RetentionSettings,
+        "panel": PanelSettings,
+    }
+    assert {field.name for field in attrs.fields(Settings)} == {*tables, "lines"}
+    for table, cls in tables.items():
+        for field in attrs.fields(cls):
+            named = rf"`{table}\.{field.name}`|`{table}\.\w+`.*`\.{field.name}`"
+            row = next((line for line in PAGE.splitlines() if re.match(rf"\| (?:{named})", line)), None)
+            assert row is not None, f"{table}.{field.name} is missing"
+            if field.default is not None:
+                default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+                assert default in row.split("|")[2]
+    for field in attrs.fields(LineSettings):
+        assert f"| `{field.name}` |" in PAGE
+    for driver in DRIVERS:
+        assert f"`{driver}`" in PAGE
