@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from firmware.analog.profile import HatProfile, load_profile, profile_names
+from firmware.analog.profile import HatProfile, Panel, load_profile, profile_names
 from firmware.errors import ConfigError
 from firmware.gpio.factory import gpio_chip_labels
 from firmware.ports import FoundDevice
@@ -47,6 +47,19 @@ def found_lines() -> list[FoundDevice]:
             for port in range(1, len(profile.ports) + 1)
         ]
     return found
+
+
+def found_panel() -> Panel | None:
+    """Lamps and button of the first board that is there and has any."""
+    product, labels = hat_product(), gpio_chip_labels()
+    for name in profile_names():
+        try:
+            profile = load_profile(name)
+        except ConfigError:  # `found_lines` tells of it
+            continue
+        if _place(profile, product, labels) is not None and any(profile.panel.pins()):
+            return profile.panel
+    return None
 
 
 def _place(profile: HatProfile, product: str | None, labels: tuple[str, ...]) -> str | None:

@@ -3,7 +3,7 @@
 import gpiozero
 import pytest
 
-from firmware.analog.found import found_lines, hat_product
+from firmware.analog.found import found_lines, found_panel, hat_product
 from firmware.gpio.gpiod_factory import GpiodFactory
 from tests.gpio.fake_chip import FakeChip, FakeChips
 
@@ -31,6 +31,14 @@ def test_a_board_with_a_chip_of_its_own(plug):
     assert {d.driver for d in found} == {"fxo-gpio"}
     assert found[2].options == {"profile": "four-line-hat", "port": 3}
     assert found[2].description == "Four-line monitor hat, port 3"
+
+
+def test_lamps_and_button_of_the_board_that_is_there(plug):
+    plug("pinctrl-bcm2711")
+    assert found_panel() is None
+    plug("offhook-two-line")
+    panel = found_panel()
+    assert (panel.ready.pin, panel.recording.pin, panel.fault.pin, panel.button.pin) == (24, 25, 12, 26)
 
 
 def test_the_product_in_a_hats_eeprom(tmp_path):
