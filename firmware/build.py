@@ -48,6 +48,8 @@ class Box:
         self._clock = SystemClock()
         self._boot_id = boot_id()
         self._alive = AliveMark(run_dir, data_dir, self._boot_id)
+        # Before the core loop makes marks of its own.
+        self._last_seen = self._alive.last_seen()
         self.turned = threading.Event()
         """Set by each turn of the core loop; the service clears it and pets the watchdog."""
         self._live = LiveView(self._clock)
@@ -140,7 +142,7 @@ class Box:
             calls = open_calls_as_stored(reader)
         finally:
             reader.conn.close()
-        inherited, ended = inherit(settings, calls, self._alive.last_seen(), boot_id=self._boot_id, now=now)
+        inherited, ended = inherit(settings, calls, self._last_seen, boot_id=self._boot_id, now=now)
         self._store.submit([e for e in ended if isinstance(e, SaveCall | Account | RaiseAlarm | ResolveAlarm)])
         self._runtime.do(lambda: self._keeper.apply(settings, inherited), deadline_s=30.0)
 
