@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +59,15 @@ class BoxUnderTest:
         command = [sys.executable, "-m", "cli.main", *words]
         return Child(name, command, log=self._logs / f"{name}.log", env=self._env)
 
-    def calls(self) -> list[dict[str, Any]]:
-        """Every call, oldest first."""
-        listed: list[dict[str, Any]] = json.loads(self.command("calls", "--limit", "100000", "--json"))["calls"]
+    def calls(self, since: datetime) -> list[dict[str, Any]]:
+        """The calls that began after ``since``, oldest first."""
+        printed = self.command("calls", "--since", since.isoformat(), "--limit", "100000", "--json")
+        listed: list[dict[str, Any]] = json.loads(printed)["calls"]
         return listed[::-1]
 
-    def ledger(self) -> dict[str, Any]:
-        ledger: dict[str, Any] = json.loads(self.command("ledger", "--json", well=(0, 1)))
+    def ledger(self, since: datetime) -> dict[str, Any]:
+        printed = self.command("ledger", "--since", since.isoformat(), "--json", well=(0, 1))
+        ledger: dict[str, Any] = json.loads(printed)
         return ledger
 
     def state(self) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ class Demo:
         self._street_dir = folder / "street"
         self._children: list[Child] = []
         self._box: BoxUnderTest | None = None
+        self._begun = datetime.now(UTC)
 
     # --- up and down ------------------------------------------------------------------------------------------------
 
@@ -150,6 +152,7 @@ class Demo:
 
     def play_once(self) -> bool:
         """Plays the asked number of calls and shows how they compare. True when everything holds."""
+        self._begun = datetime.now(UTC)  # a folder of an earlier run has other calls in it
         planned = self._wishes.calls
         if self._wishes.script is None:
             self._street("day", calls=planned, seed=self._wishes.seed)
@@ -168,7 +171,7 @@ class Demo:
                 self._look_after()
                 time.sleep(_LOOK_EVERY_S)
         calls = self._sealed_calls()
-        ledger = self._up().ledger()
+        ledger = self._up().ledger(self._begun)
         faults = self.stop()
         return self._check(calls, ledger, faults)
 
@@ -183,14 +186,16 @@ class Demo:
         """The call list, as soon as every call has ended and every recording is sealed (or the deadline is over)."""
         end = time.monotonic() + _SEAL_DEADLINE_S
         while True:
-            calls = self._up().calls()
+            calls = self._up().calls(self._begun)
             busy = [c for c in calls if c["status"] != "ended" or any(_unfinished(r) for r in c["recordings"])]
             if not busy or time.monotonic() > end:
                 return calls
             time.sleep(1.0)
 
     def _check(self, calls: list[dict[str, Any]], ledger: dict[str, Any], faults: list[str]) -> bool:
-        pairing = pair(journal.read(self._street_dir / "street.jsonl"), calls)
+        begun_ms = self._begun.timestamp() * 1000
+        street = journal.read(self._street_dir / "street.jsonl")
+        pairing = pair([call for call in street if call.start_utc_ms >= begun_ms], calls)
         differences = [*faults, *compare_lists(pairing), *compare_ledger(ledger, pairing)]
         heard: list[Heard] = []
         for one in pairing.pairs:
