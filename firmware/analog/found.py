@@ -57,7 +57,7 @@ def found_panel() -> Panel | None:
             profile = load_profile(name)
         except ConfigError:  # `found_lines` tells of it
             continue
-        if _place(profile, product, labels) is not None and any(profile.panel.pins()):
+        if _place(profile, product, labels) is not None and profile.panel != Panel():
             return profile.panel
     return None
 
