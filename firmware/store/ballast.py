@@ -25,11 +25,16 @@ class Ballast:
     def held(self) -> bool:
         return self._path.exists()
 
+    @property
+    def plenty(self) -> bool:
+        """Whether there is so much room that the ballast can stay."""
+        return shutil.disk_usage(self._path.parent).free >= self._restore_with
+
     def take(self) -> bool:
         """Takes the room (again) when there is plenty. False when it was not taken."""
         if self.held:
             return True
-        if shutil.disk_usage(self._path.parent).free < self._restore_with:
+        if not self.plenty:
             return False
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o660)
         try:

@@ -225,7 +225,7 @@ class StoreWriter:
     def _look_around(self) -> None:
         """Now and then: is there room again? Was the clock set?"""
         self._looked_s = time.monotonic()
-        room = self._ballast.take()
+        room = self._ballast.take() and self._ballast.plenty
         jumped = self._boot is not None and boot.drift_ms(self._boot, self._clock.now())
         if self._notes or jumped or (room and alarms.stands(self._db, DISK_FULL)):
             self._insist(_Job(lambda tx: alarms.resolve_everywhere(tx, key=DISK_FULL) if room else None))
