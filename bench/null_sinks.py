@@ -15,8 +15,9 @@ class NullSinks:
     A process that uses them must have ``ALSA_CONFIG_PATH`` from `environment` before it first touches ALSA.
     """
 
-    def __init__(self, folder: Path, *, lines: int, rate_hz: int = 8000, tone: bool = False) -> None:
-        """``tone``: the daemon itself plays a sine on each line, each at its own frequency (300 Hz, 350 Hz, ...)."""
+    def __init__(self, folder: Path, *, lines: int, rate_hz: int = 8000, tone: bool = False, script: str = "") -> None:
+        """``tone``: the daemon itself plays a sine on each line, each at its own frequency (300 Hz, 350 Hz, ...);
+        ``script``: more lines for the daemon."""
         self._folder = folder
         self._script = [f"load-module module-native-protocol-unix auth-anonymous=1 socket={folder}/pulse.sock"]
         for n in range(lines):
@@ -25,6 +26,7 @@ class NullSinks:
             )
             if tone:
                 self._script.append(f"load-module module-sine sink=line{n} frequency={300 + 50 * n}")
+        self._script.append(script)
         self._daemon: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -67,6 +69,13 @@ class NullSinks:
         if daemon is not None:
             daemon.kill()
             daemon.wait(5.0)
+
+    @property
+    def pid(self) -> int:
+        """The daemon's. Raises `RuntimeError` when it does not run."""
+        if self._daemon is None:
+            raise RuntimeError("the sound daemon does not run")
+        return self._daemon.pid
 
     @property
     def alsa_config(self) -> Path:
