@@ -139,6 +139,7 @@ def test_levels_go_only_to_those_who_asked(box: Box) -> None:
         assert without.next(5)
         assert with_levels.next(5)
         box.server.publish({"event": "levels", "levels": {"fxo-1": {}}})
+        assert without.next(0.3) is None
         box.change()
         got = {event["event"] for event in (with_levels.next(5), with_levels.next(5)) if event}
         assert got == {"levels", "line"}
