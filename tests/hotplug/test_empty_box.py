@@ -34,7 +34,9 @@ class Box:
         self.recorder = subprocess.Popen([OFFHOOK, "run"], env={**self._environment, **bus.environment})
 
     def asked(self, *arguments: str) -> str:
-        done = subprocess.run([OFFHOOK, *arguments], env=self._environment, capture_output=True, text=True, timeout=20)
+        """What it prints; nothing while the box is not up yet."""
+        command = [OFFHOOK, *arguments]
+        done = subprocess.run(command, env=self._environment, check=False, capture_output=True, text=True, timeout=20)
         return done.stdout
 
     def listed(self, what: str) -> list[dict[str, Any]]:

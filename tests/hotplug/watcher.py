@@ -8,7 +8,7 @@ import threading
 
 from firmware.clock import SystemClock
 from firmware.events import CallerId, LineDown
-from firmware.hotplug import Hotplug, line_ids
+from firmware.hotplug import Hotplug
 from firmware.model import LineId
 from firmware.modem.driver import AtModemLine, AtModemOptions
 from firmware.ports import FoundDevice
@@ -21,7 +21,6 @@ def tell(**what: object) -> None:
 
 def main() -> None:
     lines: dict[str, AtModemLine] = {}
-    taken: set[str] = set()
 
     def heard(event: object) -> None:
         detail = getattr(event, "reason", None) if isinstance(event, LineDown) else None
@@ -36,8 +35,7 @@ def main() -> None:
         tell(found=device.path, driver=device.driver, options=device.options)
         if device.path in lines:
             return
-        ((name, _),) = line_ids([device], taken).items()
-        taken.add(name)
+        name = f"sim-{len(lines) + 1}"
         lines[device.path] = AtModemLine(LineId(name), AtModemOptions(**device.options), heard, SystemClock())
         lines[device.path].start()
 
