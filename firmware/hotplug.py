@@ -28,6 +28,8 @@ SETTLE_S: Final = 0.5
 RESCAN_S: Final = 30.0
 """Looks again without being told: netlink messages can be lost."""
 
+_ID_PREFIX: Final = {"at-modem": "sim", "fxo-gpio": "fxo"}
+
 
 def scan() -> tuple[FoundDevice, ...]:
     """Every device that could be a line now, in a fixed order. A finder that cannot look is logged and left out."""
@@ -41,6 +43,18 @@ def scan() -> tuple[FoundDevice, ...]:
             continue
         found += find()
     return tuple(found)
+
+
+def line_ids(found: Sequence[FoundDevice], taken: Iterable[str] = ()) -> dict[str, FoundDevice]:
+    """A line id for each device (``sim-1``, ``sim-2``, ``fxo-1``), in the order of ``found``, none of those taken."""
+    used = set(taken)
+    ids: dict[str, FoundDevice] = {}
+    for device in found:
+        prefix = _ID_PREFIX.get(device.driver, device.driver)
+        number = next(n for n in range(1, len(used) + 2) if f"{prefix}-{n}" not in used)
+        used.add(f"{prefix}-{number}")
+        ids[f"{prefix}-{number}"] = device
+    return ids
 
 
 class Hotplug:

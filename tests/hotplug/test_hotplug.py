@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from firmware.hotplug import line_ids
 from firmware.modem.usb_scan import stable_name, usb_map, usb_path_key
+from firmware.ports import FoundDevice
 from simulator.sim_module import Quirks, SimModule
 from simulator.usb_bus import UsbBus
 
@@ -121,6 +123,12 @@ def test_what_is_plugged_in_before_the_start_is_found(bus: UsbBus, module: SimMo
             assert watcher.wait(driver="at-modem")["found"] == "1-1.10"
         finally:
             watcher.close()
+
+
+def test_line_ids_leave_out_those_taken() -> None:
+    found = [FoundDevice(path=path, driver="at-modem") for path in ("1-1", "1-2")]
+    assert list(line_ids(found)) == ["sim-1", "sim-2"]
+    assert list(line_ids(found, ["sim-1", "desk"])) == ["sim-2", "sim-3"]
 
 
 def test_sockets_are_counted_as_people_do() -> None:
