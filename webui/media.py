@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-
-import av
-import soundfile
 
 from firmware.errors import OffhookError
 
 log = logging.getLogger("offhook.web.media")
 
 CACHE_BYTES_AT_MOST = 512 * 1024 * 1024
+
+REMUX_DEADLINE_S = 120.0
+"""An hour of sound takes less than a second on a PC and some ten on a small Pi."""
 
 
 class MediaError(OffhookError):
@@ -74,7 +76,7 @@ class MediaFiles:
             with unfinished.open("rb") as file:
                 os.fsync(file.fileno())
             unfinished.replace(target)
-        except (OSError, av.FFmpegError) as error:
+        except (OSError, subprocess.SubprocessError) as error:
             raise MediaError(
                 f"{source.name} cannot be put into MP4 ({error}); play the Ogg or the FLAC file"
             ) from error
@@ -96,27 +98,28 @@ class MediaFiles:
 
 
 def _remux(source: Path, target: Path) -> None:
-    """Copies the packets of ``source`` into an MP4 whose index comes first, so that a browser can seek at once."""
-    with (
-        av.open(str(source)) as ogg,
-        av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as mp4,
-    ):
-        sound = ogg.streams.audio[0]
-        copy = mp4.add_stream_from_template(sound)
-        for packet in ogg.demux(sound):
-            if packet.dts is not None:
-                packet.stream = copy
-                mp4.mux(packet)
+    """`webui.remux` in a process of its own. Raises `OSError` or `subprocess.SubprocessError`."""
+    subprocess.run(  # noqa: S603  our own module, and paths that `locate` has checked
+        [sys.executable, "-m", "webui.remux", str(source), str(target)],
+        check=True,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=REMUX_DEADLINE_S,
+    )
 
 
 def wav_size(flac: Path) -> int:
     """Bytes of the WAV file that `wav_chunks` makes of ``flac``."""
+    import soundfile  # noqa: PLC0415 - with numpy 30 MiB, for those who download WAV only
+
     info = soundfile.info(flac)
     return 44 + int(info.frames) * int(info.channels) * 2
 
 
 def wav_chunks(flac: Path) -> Iterator[bytes]:
     """``flac`` as a 16-bit WAV file (RIFF, Microsoft/IBM 1991), a second or more at a time."""
+    import soundfile  # noqa: PLC0415 - as above
+
     with soundfile.SoundFile(flac) as sound:
         data_bytes = sound.frames * sound.channels * 2
         frame_bytes = sound.channels * 2
