@@ -47,15 +47,26 @@ class AnalogPlayer:
         answer_s = plan.answer_after_s if plan.kind is Kind.ANSWERED else None
         call.start_utc_ms = utc_ms()
         call.outcome = "missed"
-        if not self._ring_until_answered(plan, call, stop, answer_s):
+        caller_id: list[Playback] = []
+        if not self._ring_until_answered(plan, call, stop, answer_s, caller_id):
             return
+        if not caller_id or not caller_id[0].whole:
+            # Lifted in the middle of it (or before): nobody on this line can know who calls.
+            for playback in caller_id:
+                playback.stop()
+            call.number, call.presentation = None, "unknown"
         call.answered_utc_ms = utc_ms()
         call.end_utc_ms = None
         call.outcome = "answered"
         self._talk_and_hang_up(plan, call, stop)
 
     def _ring_until_answered(
-        self, plan: CallPlan, call: StreetCall, stop: threading.Event, answer_s: float | None
+        self,
+        plan: CallPlan,
+        call: StreetCall,
+        stop: threading.Event,
+        answer_s: float | None,
+        caller_id: list[Playback],
     ) -> bool:
         line, begun = self._line, time.monotonic()
         cadence = line.country.ring_s
@@ -81,7 +92,7 @@ class AnalogPlayer:
                 if ring == 0 and last_gap:
                     if wait(_CALLER_ID_AFTER_S):
                         return True
-                    line.send_caller_id(plan.number)
+                    caller_id.append(line.send_caller_id(plan.number))
                     pause_s -= _CALLER_ID_AFTER_S
                 gives_up = answer_s is None and ring + 1 >= plan.rings and last_gap
                 if not gives_up and wait(pause_s):

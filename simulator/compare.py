@@ -84,8 +84,8 @@ def _compare_pair(one: Pair) -> list[str]:
     for what, told in (("direction", street.direction), ("number", street.number), ("outcome", street.outcome)):
         if box[what] != told:
             found.append(f"{name}: {what} was {told!r}, the box says {box[what]!r}")
-    if street.number is None and box["presentation"] != "withheld":
-        found.append(f"{name}: the number was withheld, the box says {box['presentation']!r}")
+    if street.number is None and box["presentation"] != street.presentation:
+        found.append(f"{name}: the number was {street.presentation}, the box says {box['presentation']!r}")
     for what, at, key in (
         ("start", street.start_utc_ms, "started_utc_ms"),
         ("answer", street.answered_utc_ms, "answered_utc_ms"),
@@ -216,4 +216,4 @@ def _listen_to(parts: list[tuple[dict[str, Any], Channels, int]], file: str, str
 
 def _name(call: StreetCall) -> str:
     other = {Side.LOCAL: "to", Side.REMOTE: "from"}[Side.REMOTE if call.direction == "incoming" else Side.LOCAL]
-    return f"{call.line} {call.direction} {other} {call.number or 'withheld'} ({call.id})"
+    return f"{call.line} {call.direction} {other} {call.number or call.presentation} ({call.id})"

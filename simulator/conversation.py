@@ -48,6 +48,7 @@ def converse(
     """
     rest(stop, _BREATH_S)
     for n, turn in enumerate(plan.talk):
+        rest(stop, turn.pause_s)
         at = utc_ms()
         sound = say(turn.prompt)
         playback = speak(turn.side, sound)

@@ -117,8 +117,8 @@ def _analog(second: bool) -> list[_Recipe]:
         _Recipe(kind=Kind.MISSED),
         _Recipe(kind=Kind.ANSWERED, answer_after_s=6.5, withheld=True, hang_up=Side.REMOTE, bounce=True),
         _Recipe(kind=Kind.BUSY if second else Kind.UNANSWERED),
-        # The first silence is where the caller ID comes: an answer after it, or a pulled sound device.
-        _Recipe(kind=Kind.ANSWERED, fault=FaultKind.PULL_SOUND if second else None),
+        # In the first silence, but not before the caller ID has come.
+        _Recipe(kind=Kind.ANSWERED, answer_after_s=4.5, fault=FaultKind.PULL_SOUND if second else None),
     ]
 
 

@@ -118,10 +118,10 @@ class AnalogLine:
         self._set(self._port.ring, False)
         return not tripped
 
-    def send_caller_id(self, number: str | None) -> None:
-        """An MDMF message as Bell 202 FSK; None: the number is private. Returns at once."""
+    def send_caller_id(self, number: str | None) -> Playback:
+        """Begins an MDMF message as Bell 202 FSK; None: the number is private."""
         message = fsk.message(number, datetime.now())  # exchanges send local time
-        self.mixer.play(fsk.signal(message))
+        return self.mixer.play(fsk.signal(message))
 
     def reverse(self, reversed_: bool) -> None:
         """Swaps tip and ring (True), or puts them back."""

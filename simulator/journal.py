@@ -43,6 +43,8 @@ class StreetCall:
     line: str
     direction: str
     number: str | None
+    presentation: str
+    """``valid``, ``withheld``, or ``unknown``: the call was answered before the exchange had told who calls."""
     start_utc_ms: int
     answered_utc_ms: int | None = None
     end_utc_ms: int | None = None

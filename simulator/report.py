@@ -29,7 +29,7 @@ def show_calls(console: Console, pairing: Pairing, heard: list[Heard]) -> None:
             str(n),
             street.line,
             street.direction,
-            street.number or "withheld",
+            street.number or street.presentation,
             datetime.fromtimestamp(street.start_utc_ms / 1000).strftime("%H:%M:%S"),
             f"{(end - street.start_utc_ms) / 1000:.1f} s",
             told if box["outcome"] == street.outcome else f"{told} [red](box: {box['outcome']})[/red]",

@@ -91,6 +91,7 @@ class Runner:
             line=line,
             direction="outgoing" if plan.kind.outgoing else "incoming",
             number=plan.number,
+            presentation="withheld" if plan.number is None else "valid",
             start_utc_ms=utc_ms(),
         )
         try:

@@ -176,6 +176,14 @@ def test_a_missed_call_ends_with_its_last_ring(street, environment):
     factory.close()
 
 
+def test_a_call_that_is_answered_before_its_caller_id_has_no_number(street, environment):
+    plan = {"line": "fxo-1", "kind": "answered", "number": "13800550123"}
+    (before,) = run_scenario(street, [plan | {"answer_after_s": 0.8}])
+    assert (before.number, before.presentation) == (None, "unknown")
+    (amid,) = run_scenario(street, [plan | {"answer_after_s": 2.0}])
+    assert (amid.number, amid.presentation) == (None, "unknown")
+
+
 def test_bouncing_contacts_really_bounce(street, environment):
     factory = StreetFactory()
     loop = Sensor(LOOP_PIN, factory)
