@@ -19,7 +19,7 @@ class NullSinks:
         """``tone``: the daemon itself plays a sine on each line, each at its own frequency (300 Hz, 350 Hz, ...);
         ``script``: more lines for the daemon."""
         self._folder = folder
-        self._script = [f"load-module module-native-protocol-unix auth-anonymous=1 socket={folder}/pulse.sock"]
+        self._script: list[str] = []
         for n in range(lines):
             self._script.append(
                 f"load-module module-null-sink sink_name=line{n} rate={rate_hz} channels=1 format=s16le"
@@ -27,6 +27,8 @@ class NullSinks:
             if tone:
                 self._script.append(f"load-module module-sine sink=line{n} frequency={300 + 50 * n}")
         self._script.append(script)
+        # Last: where its socket is, every line is too.
+        self._script.append(f"load-module module-native-protocol-unix auth-anonymous=1 socket={folder}/pulse.sock")
         self._daemon: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

@@ -105,13 +105,21 @@ def measure_tool(tool: str, sinks: NullSinks, *, lines: int, seconds: float, fol
                              "-ac", "1", "-i", f"line:{n}", "-y", str(folder / f"{n}.wav")],
     }  # fmt: skip
     logs = [(folder / f"{n}.log").open("w+b") for n in range(lines)]
-    running = [
-        subprocess.Popen(commands[tool](n), env=sinks.environment, stdout=logs[n], stderr=logs[n]) for n in range(lines)
-    ]
+    running = []
+    for n in range(lines):
+        running.append(subprocess.Popen(commands[tool](n), env=sinks.environment, stdout=logs[n], stderr=logs[n]))
+        time.sleep(0.05)  # the sound server lets only a few wait at its door
     pids = [process.pid for process in running]
     # Our lines are opened one by one too, and only counted when all are up.
     end = time.monotonic() + 30
-    while not all((folder / f"{n}.wav").exists() for n in range(lines)) and time.monotonic() < end:
+    while not all((folder / f"{n}.wav").exists() for n in range(lines)):
+        failed = next((n for n, process in enumerate(running) if process.poll() is not None), None)
+        if failed is not None or time.monotonic() > end:
+            for process in running:
+                process.kill()
+                process.wait(5)
+            said = (folder / f"{failed}.log").read_text() if failed is not None else "it waits for its device"
+            raise RuntimeError(f"{tool} did not start on each of {lines} lines: {said}")
         time.sleep(0.1)
     time.sleep(SETTLE_S)
     sizes = sum((folder / f"{n}.wav").stat().st_size for n in range(lines))
