@@ -61,6 +61,8 @@ class Turn:
 
     side: Side
     prompt: str = field(validator=validators.in_(PROMPTS))
+    pause_s: float = field(default=0.0, validator=validators.ge(0))
+    """So long nobody says anything before it."""
 
 
 @frozen(kw_only=True)

@@ -39,6 +39,8 @@ from simulator.speech import say_all
 log = logging.getLogger("offhook.street")
 
 _PROFILE = "two-line-hat"
+_EXIT_BUG = 70
+"""EX_SOFTWARE of sysexits.h."""
 
 
 class Street:
@@ -211,6 +213,16 @@ def main(arguments: list[str] | None = None) -> int:
         country=options.country,
     )
     end = threading.Event()
+    bugs: list[str] = []
+
+    def end_on_bug(args: threading.ExceptHookArgs) -> None:
+        """A street that half works would look like a box that is wrong: better none at all."""
+        name = args.thread.name if args.thread else "?"
+        log.critical("a bug ended thread %s", name, exc_info=args.exc_value)
+        bugs.append(name)
+        end.set()
+
+    threading.excepthook = end_on_bug
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: end.set())
     try:
@@ -223,7 +235,7 @@ def main(arguments: list[str] | None = None) -> int:
             control.shutdown()
     finally:
         street.stop()
-    return 0
+    return _EXIT_BUG if bugs else 0
 
 
 if __name__ == "__main__":
