@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from firmware.ipc_events import alarm_event, call_event, recording_event
 from firmware.live import Json, LiveView
 from firmware.model import RecordingId
-from firmware.ports import Clock
+from firmware.ports import Clock, GapCause
 from firmware.store import queries
 from firmware.store.database import open_reader
 from firmware.store.transaction import Committed
@@ -40,7 +40,9 @@ class AfterCommit:
 
     def __call__(self, committed: Sequence[Committed]) -> None:
         for told in committed:
-            if told.type == "recording.sealed":
+            # An empty raw file of a crash is told as failed; there is nothing in it to wait for.
+            emptied = told.type == "recording.failed" and told.body.get("cause") == GapCause.RECORDER_DOWN
+            if told.type == "recording.sealed" or emptied:
                 self._confirm(RecordingId(told.body["id"]))
         kinds = {told.type.partition(".")[0] for told in committed}
         if kinds & {"alarm", "call"}:

@@ -106,7 +106,11 @@ class Box:
         self._live.set_config_version(settings.version)
         self._take_over(settings.settings)
         # After the lines: what a crash left can wait, a ring cannot.
-        self._recorder.recover()
+        set_aside = self._recorder.recover().set_aside
+        if set_aside:
+            names = ", ".join(str(path) for path in set_aside)
+            at = self._clock.now()
+            self._store.submit([RaiseAlarm(key="spool_unreadable", subject="spool", at=at, params={"files": names})])
         self._plugged_in.start()
         self._start_panel(settings.settings)
 

@@ -38,6 +38,7 @@ from firmware.ports import (
     Recorder,
     RecorderEvent,
     RecordingFailed,
+    RecordingFound,
     RecordingOpened,
     SoundBack,
     SoundHeard,
@@ -340,6 +341,8 @@ def _fulfil(task: Task) -> None:
 
 def _note_sound(running: RunningLine, event: RecorderEvent) -> None:
     match event:
+        case RecordingFound():
+            pass  # of an earlier run: it says nothing of what is recorded now
         case RecordingOpened():
             running.recording = running.state.recording == event.recording
         case RecordingFailed():

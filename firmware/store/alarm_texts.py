@@ -161,6 +161,13 @@ ALARMS: dict[str, AlarmText] = {
         "The card may be failing: export the recordings and replace it. A copy may be in the cloud.",
         "存储卡可能正在损坏：请导出录音并更换存储卡。云端可能有副本。",
     ),
+    "spool_unreadable": AlarmText(
+        _W,
+        "Files that are no recordings lay in the spool folder and were set aside: {files}",
+        "spool 目录中有非录音文件，已移到一旁：{files}",
+        "Look at them; delete them when they are not yours. Recordings are not affected.",
+        "请查看这些文件；如无用请删除。录音不受影响。",
+    ),
     # Database
     "database_replaced": AlarmText(
         _C,
