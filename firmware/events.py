@@ -172,6 +172,19 @@ class HangUpRequested(LineEvent):
     request: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineAlarm(LineEvent):
+    """The admin must know something about the device of a line, or (``raised`` False) need not any more.
+
+    No part of any call: the runtime hands it to the store, the call machine never sees it. ``key`` is a row of
+    `firmware.store.alarm_texts`. A driver says it when it changes, not each time it sees it.
+    """
+
+    key: str
+    raised: bool = True
+    params: tuple[tuple[str, str], ...] = ()
+
+
 LINE_EVENTS: tuple[type[LineEvent], ...] = (
     LineUp,
     LineDown,
@@ -192,7 +205,7 @@ LINE_EVENTS: tuple[type[LineEvent], ...] = (
     AnswerRequested,
     HangUpRequested,
 )
-"""Every kind of line event: the columns of the call machine's table."""
+"""Every kind of line event but `LineAlarm`: the columns of the call machine's table."""
 
 
 def event_kind(event: LineEvent | type[LineEvent]) -> str:

@@ -27,7 +27,16 @@ from firmware.effects import (
     StopRecording,
 )
 from firmware.errors import DeviceError, RequestError
-from firmware.events import AnswerRequested, DialRequested, HangUpRequested, LineDown, LineEvent, LineUp, Tick
+from firmware.events import (
+    AnswerRequested,
+    DialRequested,
+    HangUpRequested,
+    LineAlarm,
+    LineDown,
+    LineEvent,
+    LineUp,
+    Tick,
+)
 from firmware.line_state import LineState
 from firmware.live import Json, LineAbout, LiveView, SoundState, line_as_json
 from firmware.model import Instant, LineId
@@ -223,6 +232,9 @@ class Runtime:
         if running is None:
             log.info("an event of a line that is gone", extra={"offhook": {"line": event.line}})
             return
+        if isinstance(event, LineAlarm):
+            self._store.submit([_alarm_fact(event)])
+            return
         running.state, effects = step(running.state, event)
         if isinstance(event, LineDown):
             running.fault = event.reason
@@ -330,6 +342,12 @@ class Runtime:
         event = self._live.set_line(line)
         if event is not None:
             self._publish(event)
+
+
+def _alarm_fact(event: LineAlarm) -> RaiseAlarm | ResolveAlarm:
+    if event.raised:
+        return RaiseAlarm(key=event.key, subject=event.line, at=event.at, params=dict(event.params))
+    return ResolveAlarm(key=event.key, subject=event.line, at=event.at)
 
 
 def _fulfil(task: Task) -> None:
