@@ -55,6 +55,8 @@ class Mixer:
         rng = np.random.default_rng(seed)
         self._noise = (rng.standard_normal(RATE_HZ * 3) * (_NOISE_RMS if noise else 0)).astype(np.float32)
         self._noise_at = 0
+        self.muted = False
+        """The sound card delivers digital silence: a broken input, or a plug in the wrong hole."""
         self._lock = threading.Lock()
         self._playing: list[tuple[Playback, _Playing]] = []
 
@@ -88,6 +90,8 @@ class Mixer:
                     playback.whole = True
                     playback.stop()
             self._playing = still
+        if self.muted:
+            mix[:] = 0
         pcm: npt.NDArray[np.int16] = (np.clip(mix, -1, 1) * 32767).astype("<i2")
         return pcm.tobytes()
 

@@ -153,13 +153,15 @@ class Street:
         elif what == "module" and line in self.networks:
             network = self.networks[line]
             network.pull_plug() if away else network.put_plug_in()
+        elif what == "voice" and line in self.sound.wires:
+            self.sound.wires[line].mixer.muted = away
         elif what == "sound":
             name = line if line in self.sound.wires else f"{line}-mic"
             if name not in self.sound.wires:
                 raise OffhookError(f"no line is called {line!r}; there are {', '.join((*self._analog, *self._sim))}")
             self.sound.wires[name].unplug() if away else self.sound.wires[name].plug()
         else:
-            raise OffhookError(f"cannot pull {what!r} of line {line!r}: sound, module (SIM lines) or hat can be pulled")
+            raise OffhookError(f"cannot pull {what!r} of line {line!r}: sound, voice, module (SIM) or hat can be")
 
 
 class _Control(socketserver.ThreadingUnixStreamServer):
