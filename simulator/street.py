@@ -4,8 +4,9 @@
 box is to be configured for them, and its environment), listens on DIR/street.sock and logs to DIR/street.jsonl.
 
 The control socket takes JSON objects, one per line: ``{"cmd": "run", "scenario": {...}}``, ``{"cmd": "day", "calls":
-24, "seed": 1, "rest_s": 0}``, ``{"cmd": "status"}``, ``{"cmd": "pull" | "put_back", "what": "sound" | "module" | "hat",
-"line": "fxo-1"}``, ``{"cmd": "quit"}``; each is answered by ``{"ok": true, ...}`` or ``{"ok": false, "error": "..."}``.
+24, "seed": 1, "rest_s": 0}``, ``{"cmd": "status"}``, ``{"cmd": "pull" | "put_back", "what": "sound" | "voice" |
+"module" | "hat", "line": "fxo-1"}``, ``{"cmd": "quit"}``; each is answered by ``{"ok": true, ...}`` or ``{"ok": false,
+"error": "..."}``.
 """
 
 from __future__ import annotations
