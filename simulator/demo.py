@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import sys
@@ -23,6 +24,7 @@ from simulator import journal, scenario
 from simulator.box import BoxUnderTest
 from simulator.children import Child, ChildError, write_pids
 from simulator.compare import Heard, compare_ledger, compare_lists, listen, pair
+from simulator.journal import StreetCall
 from simulator.report import show_calls, show_differences, show_ledger
 from simulator.street_client import StreetError, order
 from simulator.toml_text import settings_document
@@ -81,7 +83,7 @@ class Demo:
         recorder = self._box.child("recorder", "run")
         self._begin(recorder)
         expected = {line["id"] for line in lines}
-        recorder.wait_until(lambda: self._up().lines_present(expected), _BOX_DEADLINE_S)
+        recorder.wait_until(lambda: self.box.lines_present(expected), _BOX_DEADLINE_S)
         if self._wishes.page:
             self._start_page()
 
@@ -115,19 +117,21 @@ class Demo:
 
     def _start_page(self) -> None:
         port = free_port(self._wishes.port)
-        page = self._up().child("page", "web", "--host", "127.0.0.1", "--port", str(port))
+        page = self.box.child("page", "web", "--host", "127.0.0.1", "--port", str(port))
         self._begin(page)
         page.wait_until(lambda: _answers(port), _BOX_DEADLINE_S)
-        code = self._up().run_dir / "first-run-code"
+        code = self.box.run_dir / "first-run-code"
         self._console.print(f"The page:        [bold]http://127.0.0.1:{port}/[/bold]")
         if code.exists():
             self._console.print(f"First-run code:  [bold]{code.read_text().strip()}[/bold]")
 
-    def _up(self) -> BoxUnderTest:
+    @property
+    def box(self) -> BoxUnderTest:
+        """The box, once `start` has made it."""
         assert self._box is not None
         return self._box
 
-    def _look_after(self) -> None:
+    def look_after(self) -> None:
         """Starts again what died: on the box systemd does that."""
         for child in self._children:
             if child.name != "street" and child.revive():
@@ -143,11 +147,11 @@ class Demo:
         seed = self._wishes.seed
         self._console.print("Calls come and go on all lines. Ctrl-C ends the demo.")
         while True:
-            status = self._street("status")
+            status = self.street("status")
             if not status["running"]:
-                self._street("day", calls=self._wishes.calls, seed=seed, rest_s=_PLEASANT_REST_S)
+                self.street("day", calls=self._wishes.calls, seed=seed, rest_s=_PLEASANT_REST_S)
                 seed += 1
-            self._look_after()
+            self.look_after()
             time.sleep(_LOOK_EVERY_S)
 
     def play_once(self) -> bool:
@@ -155,38 +159,54 @@ class Demo:
         self._begun = datetime.now(UTC)  # a folder of an earlier run has other calls in it
         planned = self._wishes.calls
         if self._wishes.script is None:
-            self._street("day", calls=planned, seed=self._wishes.seed)
+            self.street("day", calls=planned, seed=self._wishes.seed)
         else:
             script = scenario.load(self._wishes.script)
             planned = len(script.calls)
-            self._street("run", scenario=scenario.to_data(script))
+            self.street("run", scenario=scenario.to_data(script))
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self._console) as progress:
             task = progress.add_task("calls", total=planned)
             while True:
-                status = self._street("status")
+                status = self.street("status")
                 progress.update(task, completed=status["over"])
                 if not status["running"]:
                     break
-                self._look_after()
+                self.look_after()
                 time.sleep(_LOOK_EVERY_S)
-        calls = self._sealed_calls()
-        ledger = self._up().ledger(self._begun)
+        calls = self.sealed_calls()
+        ledger = self.ledger()
         faults = self.stop()
         return self._check(calls, ledger, faults)
 
-    def _street(self, cmd: str, **arguments: Any) -> dict[str, Any]:
+    def street(self, cmd: str, **arguments: Any) -> dict[str, Any]:
+        """What the street answers to an order. Raises `StreetError`."""
         try:
             return order(self._street_dir / "street.sock", cmd, **arguments)
         except StreetError:
-            self._look_after()
+            self.look_after()
             raise
 
-    def _sealed_calls(self) -> list[dict[str, Any]]:
+    def ledger(self) -> dict[str, Any]:
+        """The ledger since the first call of this run."""
+        return self.box.ledger(self._begun)
+
+    def journal(self) -> list[StreetCall]:
+        """What the street says it did."""
+        return journal.read(self._street_dir / "street.jsonl")
+
+    def kill_recorder(self) -> int:
+        """SIGKILL, as a crash would. Returns the moment in UTC milliseconds; `look_after` starts it again."""
+        recorder = next(child for child in self._children if child.name == "recorder")
+        assert recorder.pid is not None
+        os.kill(recorder.pid, signal.SIGKILL)
+        return time.time_ns() // 1_000_000
+
+    def sealed_calls(self) -> list[dict[str, Any]]:
         """The call list, as soon as every call has ended and every recording is sealed (or the deadline is over)."""
         end = time.monotonic() + _SEAL_DEADLINE_S
         while True:
-            calls = self._up().calls(self._begun)
+            calls = self.box.calls(self._begun)
             busy = [c for c in calls if c["status"] != "ended" or any(_unfinished(r) for r in c["recordings"])]
             if not busy or time.monotonic() > end:
                 return calls
@@ -199,7 +219,7 @@ class Demo:
         differences = [*faults, *compare_lists(pairing), *compare_ledger(ledger, pairing)]
         heard: list[Heard] = []
         for one in pairing.pairs:
-            found, wrong = listen(one, self._up().decode)
+            found, wrong = listen(one, self.box.decode)
             heard += found
             differences += wrong
         show_calls(self._console, pairing, heard)
