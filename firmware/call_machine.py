@@ -126,7 +126,7 @@ TABLE: dict[tuple[Phase, type[LineEvent]], Rule] = {
     ),
     **_rows(
         DigitDialled,
-        idle=_rule(accounting.nothing, IDLE),
+        idle=_rule(outgoing.digit_in_idle, IDLE, DIALING),
         ringing=_rule(accounting.nothing, RINGING),
         dialing=_rule(outgoing.digit_dialled, DIALING),
         talking=_rule(accounting.nothing, TALKING),

@@ -39,6 +39,8 @@ class LineEvent:
     evidence: ClassVar[bool] = False
     line: LineId
     at: Instant
+    by_sound: bool = False
+    """Nothing but the line's sound told the driver: its moments are as good as speech and tones are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,8 @@ class LineState:
     suspended_by: EndReason | None = None
     last_call: CallId | None = None
     last_ended: Instant | None = None
+    left_off_hook: bool = False
+    """The line told the end of the last call while the handset is still up: it will be put back, or dial anew."""
     deadline_ns: int | None = None
     """The ``boot_ns`` at which a `Tick` is due; None: nothing to wait for."""
 

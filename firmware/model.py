@@ -108,6 +108,8 @@ class CallFlag(StrEnum):
     """The call was up before the line came into view: its start and its first words are missing."""
     INTERRUPTED = "interrupted"
     """The line went out of sight in the call, for a while or until its end."""
+    DETECTED_BY_SOUND = "detected_by_sound"
+    """Its start, its answer or its end was found from the line's sound alone."""
 
 
 @dataclass(frozen=True, slots=True)

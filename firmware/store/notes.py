@@ -27,6 +27,8 @@ def call_note(call: Row, recordings: Sequence[Row]) -> Text | None:
         notes.append({"en": "the call was already up when the box saw it", "zh": "设备发现时通话已在进行"})
     if CallFlag.INTERRUPTED.value in call["flags"]:
         notes.append({"en": "the line was out of sight for a while", "zh": "线路曾一度失去连接"})
+    if CallFlag.DETECTED_BY_SOUND.value in call["flags"]:
+        notes.append({"en": "found from its sound: the moments are estimates", "zh": "由声音检测：时间为估计值"})
     if not notes:
         return None
     return {"en": "; ".join(note["en"] for note in notes), "zh": "；".join(note["zh"] for note in notes)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from firmware.effects import Anomaly, Fault
+from dataclasses import replace
+
+from firmware.effects import Anomaly, Fault, Hearing, ListenFor
 from firmware.events import CallEnded, LineEvent, OnHook, Ring, WaitingCall, event_kind
 from firmware.line_state import LineState, Phase
 from firmware.model import LineKind
@@ -26,7 +28,10 @@ def out_of_place(state: LineState, event: LineEvent) -> Result:
 
 
 def on_hook_alone(state: LineState, event: OnHook) -> Result:
-    """The line went on-hook though it was not off-hook."""
+    """The line went on-hook though no call is up: after an end that the line told, or out of the blue."""
+    if state.left_off_hook and state.last_call:
+        deaf = ListenFor(line=state.line, what=Hearing.NOTHING, at=event.at)
+        return replace(state, left_off_hook=False), (*account(event, call=state.last_call), deaf)
     if state.phase is Phase.IDLE and is_trailing(state, event.at) and state.last_call:
         return state, account(event, call=state.last_call)
     return state, account(event, fault=Fault.ON_HOOK_WITHOUT_OFF_HOOK)

@@ -15,6 +15,7 @@ from firmware.transitions.pieces import (
     change,
     deadline_passed,
     end,
+    marked,
     new_call,
     not_before,
     open_call,
@@ -62,7 +63,7 @@ def caller_known(state: LineState, event: CallerId) -> Result:
 def call_answered(state: LineState, event: LineEvent) -> Result:
     """Somebody answered: a handset was lifted, the line reversed, or the network says so."""
     at = not_before(state.floor, event.at)
-    call = replace(open_call(state), answered=at)
+    call = replace(marked(open_call(state), event), answered=at)
     state, changed = change(replace(state, deadline_ns=None, floor=at), call, Phase.TALKING)
     # A reversal answers an outgoing call, a lifted handset an incoming one: either way the digits are over.
     state, recording = start_recording(state, at)

@@ -41,6 +41,16 @@ def _answered_before_ring(state: LineState, event: OffHook) -> Result:
     return state, (*begun, *recording, ListenFor(line=state.line, what=Hearing.NOTHING, at=event.at))
 
 
+def digit_in_idle(state: LineState, event: DigitDialled) -> Result:
+    """The handset that was left up when the last call ended dials: another call, that nothing else announces."""
+    if not state.left_off_hook:
+        return state, ()
+    call = replace(new_call(state, event.at, Direction.OUTGOING), number=event.digit, presentation=Presentation.VALID)
+    state, begun = begin(state, event, Phase.DIALING, call)
+    state, recording = start_recording(replace(state, last_digit=event.at), call.started)
+    return state, (*begun, *recording)
+
+
 def digit_dialled(state: LineState, event: DigitDialled) -> Result:
     """One more digit of the number, unless dialling is long over."""
     if state.last_digit is None or event.at.seconds_since(state.last_digit) > state.policy.dial_pause_s:

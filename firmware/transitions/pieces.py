@@ -7,7 +7,18 @@ from dataclasses import replace
 from firmware.effects import Account, Effect, Fault, Hearing, ListenFor, SaveCall, StartRecording, StopRecording
 from firmware.events import CallerId, LineEvent, event_kind
 from firmware.line_state import LineState, Phase, next_recording
-from firmware.model import Call, CallId, CallStatus, Direction, EndReason, Instant, Outcome, Presentation, call_id
+from firmware.model import (
+    Call,
+    CallFlag,
+    CallId,
+    CallStatus,
+    Direction,
+    EndReason,
+    Instant,
+    Outcome,
+    Presentation,
+    call_id,
+)
 
 Result = tuple[LineState, tuple[Effect, ...]]
 
@@ -49,7 +60,7 @@ def new_call(state: LineState, at: Instant, direction: Direction) -> Call:
 
 def begin(state: LineState, event: LineEvent, phase: Phase, call: Call) -> Result:
     """A call begins: what heralded it belongs to it."""
-    call = replace(call, status=CallStatus(phase))
+    call = replace(marked(call, event), status=CallStatus(phase))
     heralds = tuple(
         Account(line=e.line, at=e.at, kind=event_kind(e), call=call.id)
         for e in state.pending
@@ -66,8 +77,14 @@ def begin(state: LineState, event: LineEvent, phase: Phase, call: Call) -> Resul
         last_digit=None,
         rejecting=False,
         dial_number=None,
+        left_off_hook=False,
     )
     return state, (SaveCall(call=call), *heralds, *account(event, call=call.id))
+
+
+def marked(call: Call, event: LineEvent) -> Call:
+    """The call, flagged when ``event`` was found from the sound alone."""
+    return replace(call, flags=call.flags | {CallFlag.DETECTED_BY_SOUND}) if event.by_sound else call
 
 
 def change(state: LineState, call: Call, phase: Phase | None = None) -> Result:
