@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 
 import attrs
 
+from firmware.audio.bridge import Bridge
 from firmware.events import EndCause, LineDown, LineEvent
 from firmware.log import redact
 from firmware.model import LineId, LineKind
@@ -17,7 +18,6 @@ from firmware.modem.at_events import AtEvent, ListedCall, Registration, Signal, 
 from firmware.modem.audio_switch import AudioSwitch
 from firmware.modem.dialects import dialect
 from firmware.modem.engine import Answer, Command
-from firmware.modem.handset import Handset
 from firmware.modem.pcm_source import PcmSource
 from firmware.modem.session import AtSession, command_of
 from firmware.modem.tracker import CallTracker, Phase
@@ -242,5 +242,5 @@ class AtModemLine:
             return None
         handset = None
         if options.handset_capture or options.handset_playback:
-            handset = Handset(self.line, capture=options.handset_capture, playback=options.handset_playback)
+            handset = Bridge(self.line, capture=options.handset_capture, playback=options.handset_playback)
         return PcmSource(self.line, port=options.audio_port, clock=self._clock, handset=handset)

@@ -11,11 +11,11 @@ from typing import Final
 import numpy as np
 import serial
 
+from firmware.audio.bridge import Bridge
 from firmware.errors import AudioDeviceError
 from firmware.model import ChannelRole, Instant
 from firmware.modem.byte_rate import ByteRate
 from firmware.modem.half_band import Doubler, Halver
-from firmware.modem.handset import Handset
 from firmware.modem.uplink import Uplink
 from firmware.ports import Block, Clock
 
@@ -39,7 +39,7 @@ class PcmSource:
     its bytes per second in the first half second of its first call, which is held back until then, and converted.
     """
 
-    def __init__(self, name: str, *, port: str, clock: Clock, handset: Handset | None = None) -> None:
+    def __init__(self, name: str, *, port: str, clock: Clock, handset: Bridge | None = None) -> None:
         self.rate_hz: int = RATE_HZ
         self.roles: tuple[ChannelRole, ...] = (ChannelRole.REMOTE, ChannelRole.LOCAL)
         self._name = name
@@ -51,6 +51,7 @@ class PcmSource:
         self._rate = ByteRate()
         self._halver = Halver()
         self._doubler = Doubler()
+        self._ear_halver = Halver()
         self._odd = b""
         self._raw = bytearray()  # downlink at the module's rate
         self._up = bytearray()  # uplink at 8 kHz
@@ -136,8 +137,7 @@ class PcmSource:
         if self._handset is not None:
             self._handset.wake()
             up = self._handset.take(size)
-            if not self._rate.wide:
-                self._handset.hear(data)
+            self._handset.hear(self._ear_halver.feed(data) if self._rate.wide else data)
         self._up += up
         self._uplink.put(self._doubler.feed(up) if self._rate.wide else up)
 
@@ -158,8 +158,6 @@ class PcmSource:
         if self._rate.wide:
             raw = self._halver.feed(raw[: len(raw) & ~3])
             up = up[: len(raw)]  # longer only where the rate was found out after the bytes were answered
-            if self._handset is not None:
-                self._handset.hear(raw)
         both = np.zeros((len(raw) // 2, 2), dtype="<i2")
         both[:, 0] = np.frombuffer(raw, dtype="<i2")
         sent = np.frombuffer(up, dtype="<i2")

@@ -6,8 +6,8 @@ import os
 from collections import deque
 from typing import Final
 
-LONGEST_BYTES: Final = 16000
-"""1 s at 8 kHz: a starved port takes nothing for a while (0.15 s was too short in the field)."""
+LONGEST_BYTES: Final = 960
+"""60 ms at 8 kHz. A starved port takes nothing for up to a second; what waited so long would delay all that follows."""
 
 
 class Uplink:
