@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-
-import attrs
 
 from firmware.after_commit import AfterCommit
 from firmware.alive import AliveMark
 from firmware.audio.recorder import SoundRecorder
 from firmware.clock import SystemClock, boot_id
 from firmware.commands import commands
-from firmware.config import Settings
+from firmware.config import PanelSettings, Settings
 from firmware.effects import Account, RaiseAlarm, ResolveAlarm, SaveCall
 from firmware.errors import DeviceError
+from firmware.gpio.factory import pin_factory
 from firmware.identity import Identity
 from firmware.inheritance import inherit
 from firmware.ipc.server import IpcServer
 from firmware.line_keeper import LineKeeper
 from firmware.live import LiveView
-from firmware.panel import Panel
+from firmware.panel import Panel, board_panel
 from firmware.plugged_in import PluggedIn
 from firmware.runtime import Runtime
 from firmware.settings import SettingsService
@@ -90,7 +90,8 @@ class Box:
             reconfigured=self._reconfigured,
         )
         self._server = IpcServer(run_dir / "recorder.sock", dispatcher, self._live.full_state)
-        self._power_off = run_dir / "power-off"
+        # A folder that only the recorder may write to: whoever can leave a file there can switch the box off.
+        self._power_off = Path(os.environ.get("RUNTIME_DIRECTORY", run_dir)) / "power-off"
         self._panel: Panel | None = None
         self._core = Worker("core", self._runtime.run)
         self._last_settle_ns = 0
@@ -105,6 +106,7 @@ class Box:
         settings = self._settings.get()
         self._live.set_config_version(settings.version)
         self._take_over(settings.settings)
+        self._tell_of(settings.faults)
         # After the lines: what a crash left can wait, a ring cannot.
         set_aside = self._recorder.recover().set_aside
         if set_aside:
@@ -150,15 +152,23 @@ class Box:
         self._store.submit([e for e in ended if isinstance(e, SaveCall | Account | RaiseAlarm | ResolveAlarm)])
         self._runtime.do(lambda: self._keeper.apply(settings, inherited), deadline_s=30.0)
 
+    def _tell_of(self, faults: Sequence[str]) -> None:
+        """What is wrong in settings that an earlier version had accepted; the sound part of them is in force."""
+        if faults:
+            reason = "; ".join(faults)
+            at = self._clock.now()
+            self._store.submit([RaiseAlarm(key="settings_refused", subject="box", at=at, params={"reason": reason})])
+
     def _start_panel(self, settings: Settings) -> None:
-        """Lamps and button, where the settings name their pins. Without them the box records all the same."""
+        """Lamps and button, where the settings or the board name their pins; without them the box records too."""
         self._power_off.unlink(missing_ok=True)
-        if all(pin is None for pin in attrs.astuple(settings.panel)):
+        pins = settings.panel if settings.panel != PanelSettings() else board_panel()
+        if pins == PanelSettings():
             return
-        panel = Panel(settings.panel, self._live.full_state, self._power_off.touch)
         try:
+            panel = Panel(pins, self._live.full_state, self._power_off.touch, pin_factory())
             panel.start()
-        except DeviceError as error:
+        except (DeviceError, OSError) as error:
             log.error("no lamps and no button: %s", error)
         else:
             self._panel = panel

@@ -67,7 +67,7 @@ def line_as_json(about: LineAbout, state: LineState, sound: SoundState, *, recor
         "sound": sound.value,
         "recording": recording,
         "call": call_as_json(state.call) if state.call else None,
-        "fault": fault,
+        "fault": {"en": fault, "zh": f"设备不可用：{fault}"} if fault else None,
     }
 
 

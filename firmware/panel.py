@@ -56,6 +56,25 @@ def lights(state: Mapping[str, Any]) -> Lights:
     )
 
 
+def board_panel() -> PanelSettings:
+    """The lamps and the button that a found line board brings along; none when there is no such board."""
+    from firmware.analog.found import found_panel  # noqa: PLC0415 - only a box without pins in its settings asks
+
+    board = found_panel()
+    if board is None:
+        return PanelSettings()
+
+    def number(pin: Any) -> int | None:
+        return pin.pin if pin is not None and isinstance(pin.pin, int) else None
+
+    return PanelSettings(
+        ready_led=number(board.ready),
+        recording_led=number(board.recording),
+        fault_led=number(board.fault),
+        button=number(board.button),
+    )
+
+
 class Panel:
     """Shows `lights` and hears the button. The pins are gpiozero's, as are the line boards'."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from firmware import log as logs
 from firmware.build import Box
-from firmware.errors import OffhookError
+from firmware.errors import AlreadyRunningError, OffhookError
 from firmware.identity import load_or_create
 from firmware.instance_lock import InstanceLock
 from firmware.notify import Notifier
@@ -38,6 +38,9 @@ def main(data_dir: Path, run_dir: Path) -> int:
         with InstanceLock(data_dir):
             box = Box(data_dir, run_dir, load_or_create(data_dir / "identity"))
             _serve(box, stop)
+    except AlreadyRunningError as error:
+        print(f"offhook: {error}", file=sys.stderr)  # noqa: T201 - the person who started it by hand reads this
+        return 4
     except OffhookError as error:
         log.error("%s", error)
         print(f"offhook: {error}", file=sys.stderr)  # noqa: T201 - the person who started it by hand reads this

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 SIZE_BYTES = 16 * 1024 * 1024
-"""Room for about 20,000 calls."""
+"""Room for about 8,000 calls (2.4 KB each with their outbox rows)."""
 
 RESTORE_WITH_FREE_BYTES = 4 * SIZE_BYTES
 """Taking the room back with less than this would fill the disk again at once."""
