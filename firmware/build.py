@@ -27,6 +27,7 @@ from firmware.panel import Panel, board_panel
 from firmware.plugged_in import PluggedIn
 from firmware.runtime import Runtime
 from firmware.settings import SettingsService
+from firmware.signals.countries import profiles as country_profiles
 from firmware.store.database import open_reader
 from firmware.store.recovery import open_calls_as_stored
 from firmware.store.stored_versions import StoredVersions
@@ -44,6 +45,7 @@ class Box:
 
     def __init__(self, data_dir: Path, run_dir: Path, identity: Identity) -> None:
         """Opens the database and reads the settings. Raises `StoreError` and `ConfigError`, with what to do."""
+        country_profiles()  # a damaged file is found now, not in a call
         self._database = data_dir / "offhook.db"
         self._clock = SystemClock()
         self._boot_id = boot_id()

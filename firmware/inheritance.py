@@ -15,6 +15,7 @@ from firmware.line_state import restored
 from firmware.model import Call, Instant, LineId, LineKind
 from firmware.policy import LinePolicy
 from firmware.runtime import Unwatched
+from firmware.signals.countries import profile_of
 from firmware.store.recovery import OpenCall
 
 
@@ -36,7 +37,7 @@ def inherit(
     lines = {}
     for line in settings.lines:
         call_here = newest.pop(line.id, None)
-        policy = policy_of(line, settings.recording.preroll_s)
+        policy = policy_of(line, settings.recording.preroll_s, profile_of(settings.country_of(line)))
         state = restored(line.id, policy, call_here, last_seen=last_seen, now=now) if call_here else None
         lines[line.id] = Inherited(state=state, unwatched=unwatched)
     for call in newest.values():

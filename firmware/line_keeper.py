@@ -16,6 +16,7 @@ from firmware.model import LineId, LineKind
 from firmware.policy import LinePolicy, recorded_from, ring_timeout_s
 from firmware.ports import Clock, LineDriver, LineListener, Recorder
 from firmware.runtime import RunningLine, Runtime, Unwatched
+from firmware.signals.countries import CountryProfile, profile_of
 from firmware.signals.listener import AnalogListener
 from firmware.store.facts import LineKnown
 from firmware.store.writer import StoreWriter
@@ -31,6 +32,15 @@ class Inherited:
     unwatched: Unwatched | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """All of the settings that a line depends on: when any of it changes, the line is swapped."""
+
+    line: LineSettings
+    preroll_s: float
+    country: str
+
+
 class LineKeeper:
     """Starts, swaps and stops lines. All of it runs on the core loop (`Runtime.do`), so lines never change under it."""
 
@@ -39,12 +49,14 @@ class LineKeeper:
         self._recorder = recorder
         self._store = store
         self._clock = clock
-        self._wanted: dict[LineId, tuple[LineSettings, float]] = {}
-        self._running: dict[LineId, tuple[LineSettings, float]] = {}
+        self._wanted: dict[LineId, _Wanted] = {}
+        self._running: dict[LineId, _Wanted] = {}
 
     def apply(self, settings: Settings, inherited: Mapping[LineId, Inherited] | None = None) -> None:
         """Runs the lines of ``settings``. A line that is in a call keeps its old settings until the call is over."""
-        self._wanted = {line.id: (line, settings.recording.preroll_s) for line in settings.lines}
+        self._wanted = {
+            line.id: _Wanted(line, settings.recording.preroll_s, settings.country_of(line)) for line in settings.lines
+        }
         self.settle(inherited)
 
     def settle(self, inherited: Mapping[LineId, Inherited] | None = None) -> None:
@@ -52,9 +64,9 @@ class LineKeeper:
         for line in [line for line in self._running if self._wanted.get(line) != self._running[line]]:
             if self._runtime.lines[line].state.phase is Phase.IDLE:
                 self._stop(line)
-        for line, (settings, preroll_s) in self._wanted.items():
+        for line, wanted in self._wanted.items():
             if line not in self._running:
-                self._start(settings, preroll_s, (inherited or {}).get(line, Inherited()))
+                self._start(wanted, (inherited or {}).get(line, Inherited()))
 
     @property
     def unsettled(self) -> bool:
@@ -67,8 +79,9 @@ class LineKeeper:
             self._runtime.lines[line].driver.stop()
         self._runtime.leave()
 
-    def _start(self, line: LineSettings, preroll_s: float, inherited: Inherited) -> None:
+    def _start(self, wanted: _Wanted, inherited: Inherited) -> None:
         now = self._clock.now()
+        line = wanted.line
         try:
             driver = driver_type(line.driver)(line.id, line.options, self._runtime.post, self._clock)  # type: ignore[call-arg]
         except OffhookError as error:
@@ -78,7 +91,8 @@ class LineKeeper:
             )
             return
         # A driver may be able to do less than its kind: a hat without a hook relay cannot answer.
-        policy = replace(policy_of(line, preroll_s), actions=driver.actions)
+        country = profile_of(wanted.country)
+        policy = replace(policy_of(line, wanted.preroll_s, country), actions=driver.actions)
         state = replace(inherited.state or LineState(line=line.id, policy=policy), policy=policy)
         about = LineAbout(id=line.id, label=line.name, kind=driver.kind, driver=line.driver)
         source = driver.audio_source()
@@ -97,8 +111,8 @@ class LineKeeper:
         )
         self._runtime.add(running)
         if source is not None:
-            self._recorder.add_line(line.id, source, preroll_s, _listener(line.id, driver))
-        self._running[line.id] = (line, preroll_s)
+            self._recorder.add_line(line.id, source, wanted.preroll_s, _listener(line.id, driver, country))
+        self._running[line.id] = wanted
         driver.start()
 
     def _stop(self, line: LineId) -> None:
@@ -108,7 +122,7 @@ class LineKeeper:
         del self._running[line]
 
 
-def policy_of(line: LineSettings, preroll_s: float) -> LinePolicy:
+def policy_of(line: LineSettings, preroll_s: float, country: CountryProfile) -> LinePolicy:
     """What the settings of a line mean for its calls."""
     kind = driver_type(line.driver).kind
     return LinePolicy(
@@ -117,10 +131,10 @@ def policy_of(line: LineSettings, preroll_s: float) -> LinePolicy:
         preroll_s=preroll_s,
         record_from=recorded_from(kind),
         answer_supervision=line.tells_answer(kind),
-        ring_timeout_s=ring_timeout_s(kind),
+        ring_timeout_s=ring_timeout_s(kind, country),
     )
 
 
-def _listener(line: LineId, driver: LineDriver) -> LineListener | None:
+def _listener(line: LineId, driver: LineDriver, country: CountryProfile) -> LineListener | None:
     """Decoders of what an analog line carries; a module says everything in words."""
-    return AnalogListener(line) if driver.kind is LineKind.ANALOG else None
+    return AnalogListener(line, country=country) if driver.kind is LineKind.ANALOG else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from firmware.model import Call, Direction, LineKind, Outcome
+from firmware.signals.countries import CountryProfile
 
 
 class RecordFrom(StrEnum):
@@ -44,13 +45,13 @@ def recorded_from(kind: LineKind) -> RecordFrom:
     return RecordFrom.START if kind is LineKind.ANALOG else RecordFrom.ANSWER
 
 
-def ring_timeout_s(kind: LineKind) -> float:
+def ring_timeout_s(kind: LineKind, country: CountryProfile) -> float:
     """Seconds without a ring after which the caller gave up.
 
-    On an analog line longer than the longest silence of a national cadence (5 s in Austria, Portugal and Sweden; ITU-T
-    E.180 Supplement 2); for a module longer than the period of RING (up to 6 s).
+    On an analog line longer than the longest silence of the country's ring cadences; for a module longer than the
+    period of RING (up to 6 s).
     """
-    return 6.0 if kind is LineKind.ANALOG else 8.0
+    return country.ring_timeout_s if kind is LineKind.ANALOG else 8.0
 
 
 def outcome_unanswered(call: Call, policy: LinePolicy) -> Outcome:

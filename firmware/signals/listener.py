@@ -16,6 +16,7 @@ from firmware.model import Instant, LineId
 from firmware.ports import Block
 from firmware.signals.callerid_fsk import FskMessage
 from firmware.signals.callerid_search import CallerIdSearch
+from firmware.signals.countries import CountryProfile, profile_of
 from firmware.signals.dtmf import DtmfDetector
 
 log = logging.getLogger("offhook.signals")
@@ -57,8 +58,17 @@ class AnalogListener:
     Listens to channel ``channel`` (from 0) of ``channels`` interleaved ones.
     """
 
-    def __init__(self, line: LineId, *, rate_hz: int = 8000, channels: int = 1, channel: int = 0) -> None:
+    def __init__(
+        self,
+        line: LineId,
+        *,
+        country: CountryProfile | None = None,
+        rate_hz: int = 8000,
+        channels: int = 1,
+        channel: int = 0,
+    ) -> None:
         self._line = line
+        self._country = country or profile_of("")
         self._rate_hz = rate_hz
         self._channels = channels
         self._channel = channel
