@@ -132,11 +132,12 @@ class Bridge:
         return self._earpiece.health, self._microphone.health
 
     def _figures(self) -> dict[str, object]:
-        ear, mic = self.health
+        ways = zip(("ear", "mic"), self.health, strict=True)
         return {
-            "ear_underruns": ear.underruns, "ear_dropped_frames": ear.dropped_frames, "ear_glitches": ear.device_glitches,
-            "mic_underruns": mic.underruns, "mic_dropped_frames": mic.dropped_frames, "mic_glitches": mic.device_glitches,
-        }  # fmt: skip
+            f"{way}_{what}": getattr(health, what)
+            for way, health in ways
+            for what in ("underruns", "dropped_frames", "device_glitches")
+        }
 
     def _listen(self, stop: threading.Event) -> None:
         def copy(pcm: Any) -> None:

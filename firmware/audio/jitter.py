@@ -97,7 +97,7 @@ class JitterBuffer:
         where = self._position + ratio * np.arange(frames)
         first = np.floor(where).astype(np.intp)
         if first[-1] + TAPS > len(self._sound):
-            return self._run_dry(frames, now_s)
+            return self._run_dry(frames)
         out = _interpolate(self._sound, first, where - first)
         end = self._position + ratio * frames
         whole = int(end)
@@ -127,7 +127,7 @@ class JitterBuffer:
             self.target_s = max(self._lowest_target_s, self.target_s - _RAISE_S)
             self._calm_since_s = now_s
 
-    def _run_dry(self, frames: int, now_s: float) -> Samples:
+    def _run_dry(self, frames: int) -> Samples:
         """What is left, faded out, then silence."""
         self.underruns += 1
         self._patience_s *= 2
