@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import pytest
 
 from firmware.audio.playback import read_sound, verify_chain
 from firmware.effects import Hearing, ListenFor
@@ -185,6 +187,43 @@ def test_overrun_is_a_gap_with_its_place_and_length(studio: Make) -> None:
     closed = it.ear.wait(RecordingClosed)
     assert closed.gaps == (Gap(2 * RATE, 250, GapCause.OVERRUN),)
     assert np.array_equal(it.raw()[:, 0], np.concatenate([frames(0, 2), frames(2.25, 3.25)]))
+
+
+def test_card_that_stalls_for_longer_than_the_queue_is_a_gap(studio: Make) -> None:
+    card_works_again = threading.Event()
+
+    class Stalled(DigitEar):
+        def hear(self, block: Block) -> Sequence[LineEvent]:
+            card_works_again.wait(20.0)  # on the file thread, where a stalled write would wait too
+            return ()
+
+    it = studio(listener=Stalled(), preroll_s=0.0)
+    it.start(0.0)
+    it.source.play(1.0)
+    time.sleep(0.3)
+    it.source.play(39.0)
+    until_read(it)
+    card_works_again.set()
+    it.settle()
+    it.source.play(3.0)
+    it.settle()
+    it.stop(42.0)
+    closed = it.ear.wait(RecordingClosed)
+    (gap,) = closed.gaps
+    assert gap.cause is GapCause.QUEUE_FULL
+    assert gap.missing_ms is not None
+    assert 7_000 <= gap.missing_ms <= 10_000, "40 s came, the queue holds 30 s"
+    assert closed.frames / RATE == pytest.approx(42.0 - gap.missing_ms / 1000, abs=0.01)
+    kept = it.raw()[:, 0]
+    assert np.array_equal(kept[: gap.at_frame], frames(0, 40)[: gap.at_frame]), "what came before is untouched"
+
+
+def until_read(it: Studio) -> None:
+    """The capture thread took everything that the device had."""
+    end = time.monotonic() + 20.0
+    while it.source.waiting_blocks and time.monotonic() < end:
+        time.sleep(0.02)
+    time.sleep(0.3)
 
 
 def test_hole_that_nobody_announced_is_a_gap(studio: Make) -> None:

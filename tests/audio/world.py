@@ -58,6 +58,11 @@ class ScriptedSource:
         self._frame = 0
         self._open = False
 
+    @property
+    def waiting_blocks(self) -> int:
+        """Blocks that nobody has read yet."""
+        return len(self._blocks)
+
     def open(self) -> None:
         if not self.present:
             raise AudioDeviceError("sound device test is not plugged in")
