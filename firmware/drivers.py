@@ -13,6 +13,7 @@ from firmware.ports import LineDriver
 DRIVERS: dict[str, str] = {
     "fxo-gpio": "firmware.analog.fxo:FxoLine",
     "at-modem": "firmware.modem.driver:AtModemLine",
+    "voice-modem": "firmware.modem.voice_modem:VoiceModemLine",
     "line-monitor": "firmware.analog.line_monitor:LineMonitorLine",
 }
 
