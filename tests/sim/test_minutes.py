@@ -11,6 +11,7 @@ from firmware.minutes import (
     LastMinutes,
     MeteredCall,
     Plan,
+    Usage,
     charged_s,
     is_emergency,
     is_free,
@@ -145,7 +146,7 @@ def test_warnings_come_once_per_level_and_again_in_a_new_period() -> None:
     plan = Plan(included_minutes=10, billing_step_s=1)
     now = local("2026-11-22T00:00:00")
 
-    def after(seconds: int):  # noqa: ANN202
+    def after(seconds: int) -> Usage:
         return usage(plan, [call("2026-11-05T00:00:00", seconds)], now, SHANGHAI)
 
     assert warned_level(plan, after(479)) is None
