@@ -130,7 +130,9 @@ class VoiceModem:
             self._line(f"{key} = {value}" if self.quirks.spaced else f"{key}={value}")
 
     def _line(self, text: str) -> None:
-        if not self.quirks.wedged and not self._sending:
+        with self._lock:
+            if self.quirks.wedged or self._sending:
+                return
             self._say(f"\r\n{text}\r\n".encode())
 
     def _say(self, data: bytes) -> None:
@@ -190,8 +192,9 @@ class VoiceModem:
                 self._ringing.request_stop()  # the loop is closed: the exchange trips the ringing
             self._line("OK")
         elif text == "AT+VRX":
-            self._line("CONNECT")
-            self._sending = True
+            with self._lock:  # nothing else may be said between the word and the sound
+                self._line("CONNECT")
+                self._sending = True
         elif text == "AT+VTX":
             self._line("CONNECT")
             self._playing = True
