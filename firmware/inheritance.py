@@ -28,20 +28,24 @@ def inherit(
     """
     unwatched = _unwatched(seen, in_this_boot(seen, boot_id, now) if seen else now)
     last_seen = _last_seen(open_calls, seen, boot_id, now)
-    newest: dict[LineId, Call] = {}
+    newest: dict[LineId, OpenCall] = {}
     ended: list[Effect] = []
-    for call in (known.call for known in open_calls):
-        if call.line in newest:
-            ended += end_unseen(newest[call.line], last_seen, now)
-        newest[call.line] = call
+    for known in open_calls:
+        if known.call.line in newest:
+            ended += end_unseen(newest[known.call.line].call, last_seen, now)
+        newest[known.call.line] = known
     lines = {}
     for line in settings.lines:
-        call_here = newest.pop(line.id, None)
+        here = newest.pop(line.id, None)
         policy = policy_of(line, settings.recording.preroll_s, profile_of(settings.country_of(line)))
-        state = restored(line.id, policy, call_here, last_seen=last_seen, now=now) if call_here else None
+        state = None
+        if here is not None:
+            rang = LastSeen(at=here.last_known, boot_id=here.last_known_boot_id, clean=False)
+            last_ring = in_this_boot(rang, boot_id, now)
+            state = restored(line.id, policy, here.call, last_seen=last_seen, now=now, last_ring=last_ring)
         lines[line.id] = Inherited(state=state, unwatched=unwatched)
-    for call in newest.values():
-        ended += end_unseen(call, last_seen, now)
+    for known in newest.values():
+        ended += end_unseen(known.call, last_seen, now)
     return lines, ended
 
 

@@ -59,17 +59,27 @@ class LineState:
         return next((e for e in reversed(self.pending) if isinstance(e, CallerId)), None)
 
 
-def restored(line: LineId, policy: LinePolicy, call: Call, *, last_seen: Instant, now: Instant) -> LineState:
+def restored(
+    line: LineId,
+    policy: LinePolicy,
+    call: Call,
+    *,
+    last_seen: Instant,
+    now: Instant,
+    last_ring: Instant | None = None,
+) -> LineState:
     """The state of a line whose call was open when the recorder went down; ``last_seen`` is when it last watched.
 
     The call waits for the driver's `LineUp`: still up, it goes on as its next part; idle, it ended in the hole.
-    ``call`` must not be ended; ``last_seen`` and the call's moments may be of an earlier boot.
+    ``call`` must not be ended; ``last_seen`` and the call's moments may be of an earlier boot. ``last_ring``, on the
+    clock of this boot, is when a ringing call was last heard to ring.
     """
     return LineState(
         line=line,
         policy=policy,
         phase=Phase.SUSPENDED,
         call=call,
+        last_ring=last_ring,
         suspended_since=last_seen,
         suspended_in=_phase_of(call),
         suspended_by=EndReason.RECORDER_RESTARTED,

@@ -135,13 +135,26 @@ def _same_call(state: LineState, event: LineUp) -> bool:
     if event.condition is LineCondition.IN_CALL or _may_ring_on(state, event):
         return True
     wanted = {LineCondition.RINGING: Phase.RINGING, LineCondition.DIALING: Phase.DIALING}
-    return wanted.get(event.condition) is state.suspended_in
+    if wanted.get(event.condition) is not state.suspended_in:
+        return False
+    return not (state.suspended_in is Phase.RINGING and state.policy.kind is LineKind.ANALOG and _gave_up(state))
 
 
 def _may_ring_on(state: LineState, event: LineUp) -> bool:
     """Between two bursts a ringing analog line looks idle: only the time without a ring tells."""
     ringing = state.suspended_in is Phase.RINGING and state.policy.kind is LineKind.ANALOG
-    return ringing and event.condition is LineCondition.IDLE
+    return ringing and event.condition is LineCondition.IDLE and not _gave_up(state)
+
+
+def _gave_up(state: LineState) -> bool:
+    """It had not rung for longer than any cadence is silent when the line went out of sight: the caller was gone.
+
+    Each hole gives a caller the benefit of one burst that nobody saw, so that holes in a row must not add up to a call
+    that rings for ever.
+    """
+    if state.last_ring is None or state.suspended_since is None:
+        return False
+    return state.suspended_since.seconds_since(state.last_ring) >= state.policy.ring_timeout_s
 
 
 def line_back(state: LineState, event: LineUp) -> Result:
@@ -153,7 +166,7 @@ def line_back(state: LineState, event: LineUp) -> Result:
     resolved = ResolveAlarm(key="line_down", subject=state.line, at=event.at)
     assert state.suspended_since is not None
     phase = _phase_after_hole(state, event)
-    last_seen = state.suspended_since
+    last_seen, last_ring = state.suspended_since, state.last_ring
     call = with_number(open_call(state), event.number)
     call = replace(call, flags=call.flags | {CallFlag.INTERRUPTED})
     at = not_before(state.floor, event.at)
@@ -177,7 +190,7 @@ def line_back(state: LineState, event: LineUp) -> Result:
     state, going_on = _carry_on(state, event, preroll_s)
     if event.condition is LineCondition.IDLE:
         # Should no burst follow, the caller was last heard of before the hole.
-        state = replace(state, last_ring=last_seen)
+        state = replace(state, last_ring=last_ring or last_seen)
     return state, (resolved, *changed, *going_on)
 
 

@@ -122,7 +122,20 @@ def test_ringing_stopped_in_the_hole() -> None:
     assert line.phase is Phase.RINGING, "between two bursts a ringing line looks idle"
     line.wait(23.0)
     assert line.call.outcome is Outcome.MISSED
-    assert line.second(line.call.ended) == 11.0, "when the caller was last heard of"
+    assert line.second(line.call.ended) == 10.0, "when the caller was last heard of"
+
+
+def test_holes_in_a_row_do_not_let_it_ring_for_ever() -> None:
+    line = Story()
+    line.up()
+    line.say(10.0, Ring)
+    line.say(14.0, LineDown, reason="pulled")
+    line.up(15.0, IDLE)
+    line.say(20.0, LineDown, reason="pulled")
+    line.up(21.0, IDLE)
+    assert line.call.outcome is Outcome.MISSED, "10 s without a ring that anybody saw"
+    line.say(23.0, Ring)
+    assert len(line.calls) == 2, "this is another call"
 
 
 def test_a_module_that_comes_back_idle_does_not_ring_any_more() -> None:
