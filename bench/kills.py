@@ -1,6 +1,6 @@
 """Kills the recorder with SIGKILL again and again while the street calls, and prints what each kill cost.
 
-    .venv/bin/python bench/kills.py --kills 100
+    .venv/bin/python -m bench.kills --kills 100
 
 Goals: every call in the list; at most 1.0 s lost of the sound before a kill; a call that is still up at the restart
 goes on as the next part of the same row within 5 s; the hole is a named fault; the database is sound; the ledger
