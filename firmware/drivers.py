@@ -14,6 +14,7 @@ DRIVERS: dict[str, str] = {
     "fxo-gpio": "firmware.analog.fxo:FxoLine",
     "at-modem": "firmware.modem.driver:AtModemLine",
     "voice-modem": "firmware.modem.voice_modem:VoiceModemLine",
+    "audio-tap": "firmware.analog.audio_tap:AudioTapLine",
     "line-monitor": "firmware.analog.line_monitor:LineMonitorLine",
 }
 

@@ -94,7 +94,7 @@ def test_an_endless_line_is_told_once_and_what_follows_is_read() -> None:
 
 
 def test_random_lines_are_not_believed() -> None:
-    dice = random.Random(8)  # noqa: S311
+    dice = random.Random(8)
     printable = string.printable[:95]
     believed = sum(
         not isinstance(parse("".join(dice.choices(printable, k=dice.choice((23, 62))))), Strange) for _ in range(20_000)
