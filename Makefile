@@ -2,10 +2,11 @@
 PY := .venv/bin
 ARGS ?=
 
-.PHONY: help demo test check bench install lock docs
+.PHONY: help demo test soak check bench install lock docs
 help:
 	@echo "make demo [ARGS=...]   the box running, with a simulated street outside (--once --calls 24: a checked run)"
 	@echo "make test [ARGS=...]   the tests"
+	@echo "make soak [ARGS=...]   the long tests, minutes each"
 	@echo "make check             formatting, types, import contracts"
 	@echo "make bench             the measurements, printed beside their goals"
 	@echo "make install           install on this Raspberry Pi or Debian machine and keep it running"
@@ -18,6 +19,10 @@ demo:
 test:
 	@setup/prepare.sh test
 	@$(PY)/pytest $(ARGS)
+
+soak:
+	@setup/prepare.sh test
+	@$(PY)/pytest -m soak $(ARGS)
 
 check:
 	@setup/prepare.sh test
