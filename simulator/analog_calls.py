@@ -10,9 +10,8 @@ from simulator.conversation import REMOTE_GAIN, converse, note_end_of_fault, not
 from simulator.exchange import AnalogLine
 from simulator.journal import StreetCall, utc_ms
 from simulator.mixer import Playback, Sound
-from simulator.pins import PinBank
 from simulator.scenario import CallPlan, FaultKind, Kind, Side
-from simulator.sound import SoundWire
+from simulator.wires import Pins, Wire
 
 _CALLER_ID_AFTER_S = 0.6
 """GR-30: not earlier than 500 ms after the first ring."""
@@ -23,7 +22,7 @@ _TO_BUSY_END_S = 2.5
 class AnalogPlayer:
     """All that happens on one analog line, one call at a time."""
 
-    def __init__(self, line: AnalogLine, wire: SoundWire, bank: PinBank) -> None:
+    def __init__(self, line: AnalogLine, wire: Wire, bank: Pins) -> None:
         self._line = line
         self._wire = wire
         self._bank = bank

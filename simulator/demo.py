@@ -54,6 +54,8 @@ class Wishes:
     port: int = 8080
     page: bool = True
     country: str = "CN"
+    kernel: bool = False
+    """On this kernel's simulated hardware: on the test kernel (docs/kernel-bench.md)."""
 
 
 class Demo:
@@ -107,6 +109,7 @@ class Demo:
         command += ["--analog", ",".join(lines["fxo-gpio"]), "--sim", ",".join(lines["at-modem"])]
         command += ["--country", self._wishes.country]
         command += ["--recorder", str(recorder / "recorder.sock")]
+        command += ["--kernel"] if self._wishes.kernel else []
         ready = self._street_dir / "street.json"
         ready.unlink(missing_ok=True)
         child = Child("street", command, log=self._folder / "street.log", env={"PYTHONUNBUFFERED": "1"})

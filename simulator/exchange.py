@@ -18,8 +18,8 @@ import firmware.analog
 from firmware.worker import Worker
 from simulator import fsk
 from simulator.mixer import Mixer, Playback
-from simulator.pins import PinBank
 from simulator.tones import COUNTRIES, Country, digits
+from simulator.wires import Pins
 
 _BOUNCE_S = 0.002
 _BOUNCES = 10
@@ -58,7 +58,7 @@ def hat_port(profile: str, port: int) -> HatPort:
 class AnalogLine:
     """One subscriber line. One thread at a time plays calls on it."""
 
-    def __init__(self, name: str, port: HatPort, bank: PinBank, mixer: Mixer, country: str = "CN") -> None:
+    def __init__(self, name: str, port: HatPort, bank: Pins, mixer: Mixer, country: str = "CN") -> None:
         self.name = name
         self.mixer = mixer
         self.country: Country = COUNTRIES[country]

@@ -11,7 +11,7 @@ from simulator.journal import StreetCall, utc_ms
 from simulator.mixer import Mixer, Playback, Sound
 from simulator.office import Office, OfficeError
 from simulator.scenario import CallPlan, FaultKind, Kind, Side
-from simulator.sound import SoundWire
+from simulator.wires import Wire
 
 _TO_ALERTING_S = 1.5
 _OFFICE_WAITS_S = 6.0
@@ -53,7 +53,7 @@ class Network(Protocol):
 class SimPlayer:
     """All that happens on one SIM line, one call at a time."""
 
-    def __init__(self, network: Network, office: Office, microphone: SoundWire) -> None:
+    def __init__(self, network: Network, office: Office, microphone: Wire) -> None:
         self._network = network
         self._office = office
         self._microphone = microphone

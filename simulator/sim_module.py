@@ -12,11 +12,11 @@ import tty
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from simulator.sim7600 import Firmware, Quirks, State
 
-__all__ = ["FRAME_BYTES", "Quirks", "SimModule", "State"]
+__all__ = ["FRAME_BYTES", "Ports", "Quirks", "SimModule", "State"]
 
 FRAME_BYTES: Final = 320
 FRAME_S: Final = 0.02
@@ -27,6 +27,17 @@ WITHHELD: Final = 1
 UNAVAILABLE: Final = 2
 
 
+class Ports(Protocol):
+    """The module's ends of its two ports, while it is plugged in."""
+
+    at: int
+    pcm: int
+
+    def close(self) -> None:
+        """Pulls the plug."""
+        ...
+
+
 class SimModule:
     """One module; ``<directory>/<name>-at`` and ``<directory>/<name>-pcm`` are its ports while it is plugged in.
 
@@ -34,7 +45,14 @@ class SimModule:
     when it is done. The callbacks run on the module's thread: they must return at once, and may call methods here.
     """
 
-    def __init__(self, name: str, directory: Path | str, quirks: Quirks | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        directory: Path | str,
+        quirks: Quirks | None = None,
+        ports: Callable[[], Ports] | None = None,
+    ) -> None:
+        """``ports`` plugs the module in somewhere else than at two ptys in ``directory``."""
         self.name = name
         self.at_path = Path(directory) / f"{name}-at"
         self.pcm_path = Path(directory) / f"{name}-pcm"
@@ -51,7 +69,8 @@ class SimModule:
         self._up = bytearray()
         self._jobs: deque[Callable[[], None]] = deque()
         self._timers: list[tuple[float, Callable[[], None]]] = []
-        self._ports: _Ports | None = None
+        self._ports: Ports | None = None
+        self._make_ports = ports or (lambda: PtyPorts(self.at_path, self.pcm_path))
         self._typed = b""
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stopping = False
@@ -231,7 +250,7 @@ class SimModule:
     def _plug(self) -> None:
         if self._ports is not None:
             return
-        self._ports = _Ports(self.at_path, self.pcm_path)
+        self._ports = self._make_ports()
         self._typed = b""
         self._firmware.boot()
         self._firmware.state = State.OFF
@@ -342,7 +361,7 @@ class SimModule:
                 os.write(self._ports.at, data)
 
 
-class _Ports:
+class PtyPorts:
     """Two ptys with names; the far ends are kept open so that the box may open and close them at will."""
 
     def __init__(self, at_path: Path, pcm_path: Path) -> None:

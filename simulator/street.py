@@ -28,14 +28,13 @@ from simulator.analog_calls import AnalogPlayer
 from simulator.day import day
 from simulator.exchange import AnalogLine, hat_port
 from simulator.journal import Journal
+from simulator.kernel.wires import KernelWires
 from simulator.office import Office
-from simulator.pins import PinBank
 from simulator.runner import Player, Runner
 from simulator.sim_calls import SimPlayer
 from simulator.sim_line import SimLine
-from simulator.sim_module import SimModule
-from simulator.sound import SoundStreet, device_name
 from simulator.speech import say_all
+from simulator.wires import LaptopWires, Wires
 
 log = logging.getLogger("offhook.street")
 
@@ -48,17 +47,21 @@ class Street:
     """Everything outside the box. ``recorder`` is the box's socket, for the people who answer at SIM lines."""
 
     def __init__(
-        self, folder: Path, *, analog: tuple[str, ...], sim: tuple[str, ...], recorder: Path, country: str = "CN"
+        self,
+        folder: Path,
+        *,
+        analog: tuple[str, ...],
+        sim: tuple[str, ...],
+        recorder: Path,
+        country: str = "CN",
+        kernel: bool = False,
     ) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        devices = folder / "dev"
-        devices.mkdir(exist_ok=True)
         self.journal = Journal(folder / "street.jsonl")
-        self.bank = PinBank(folder / "pins.sock")
-        microphones = tuple(f"{name}-mic" for name in sim)
-        self.sound = SoundStreet(folder / "sound", (*analog, *microphones))
-        self.modules = {name: SimModule(name, devices) for name in sim}
+        self.wires: Wires = (KernelWires if kernel else LaptopWires)(folder, analog=analog, sim=sim)
+        self.bank = self.wires.bank
+        self.modules = self.wires.modules
         self.networks = {name: SimLine(module, seed=100 + n) for n, (name, module) in enumerate(self.modules.items())}
         self._analog = analog
         self._sim = sim
@@ -67,18 +70,18 @@ class Street:
         players: dict[str, Player] = {}
         self.lines: dict[str, AnalogLine] = {}
         for n, name in enumerate(analog):
-            wire = self.sound.wires[name]
+            wire = self.wires.sound[name]
             self.lines[name] = AnalogLine(name, hat_port(_PROFILE, n + 1), self.bank, wire.mixer, country)
             players[name] = AnalogPlayer(self.lines[name], wire, self.bank)
         for name in sim:
-            players[name] = SimPlayer(self.networks[name], offices[name], self.sound.wires[f"{name}-mic"])
+            players[name] = SimPlayer(self.networks[name], offices[name], self.wires.sound[f"{name}-mic"])
         self.runner = Runner(players, offices, self.journal)
 
     def start(self) -> None:
         """Everything is there when this returns, and street.json says so. Raises `OffhookError`, OSError."""
         say_all()
         self.bank.start()
-        self.sound.start()
+        self.wires.start_sound()
         for network in self.networks.values():
             network.start()
         ready = self._folder / "street.json"
@@ -92,16 +95,13 @@ class Street:
         self.runner.stop()
         for network in self.networks.values():
             network.stop()
-        self.sound.stop()
+        self.wires.stop_sound()
         self.bank.stop()
         (self._folder / "street.json").unlink(missing_ok=True)
 
     def environment(self) -> dict[str, str]:
         """What the box's processes need in their environment to find this street."""
-        found = {"ALSA_CONFIG_PATH": str(self.sound.alsa_config)}
-        if self._analog:
-            found |= {"OFFHOOK_STREET_PINS": str(self._folder / "pins.sock"), "GPIOZERO_PIN_FACTORY": "offhook-street"}
-        return found
+        return self.wires.environment()
 
     def settings(self) -> list[dict[str, Any]]:
         """The ``[[lines]]`` of the box's settings."""
@@ -111,7 +111,7 @@ class Street:
                 "label": f"Line {n + 1}",
                 "driver": "fxo-gpio",
                 "answer_supervision": True,
-                "options": {"profile": _PROFILE, "port": n + 1, "audio_device": device_name(name)},
+                "options": {"profile": _PROFILE, "port": n + 1, "audio_device": self.wires.sound_device(name)},
             }
             for n, name in enumerate(self._analog)
         ]
@@ -121,13 +121,12 @@ class Street:
                 "label": f"SIM {n + 1}",
                 "driver": "at-modem",
                 "options": {
-                    "at_port": str(module.at_path),
-                    "audio_port": str(module.pcm_path),
+                    **self.wires.module_options(name),
                     "family": "sim7600",
-                    "handset_capture": device_name(f"{name}-mic"),
+                    "handset_capture": self.wires.sound_device(f"{name}-mic"),
                 },
             }
-            for n, (name, module) in enumerate(self.modules.items())
+            for n, name in enumerate(self.modules)
         ]
         return analog + sim
 
@@ -154,13 +153,13 @@ class Street:
         elif what == "module" and line in self.networks:
             network = self.networks[line]
             network.pull_plug() if away else network.put_plug_in()
-        elif what == "voice" and line in self.sound.wires:
-            self.sound.wires[line].mixer.muted = away
+        elif what == "voice" and line in self.wires.sound:
+            self.wires.sound[line].mixer.muted = away
         elif what == "sound":
-            name = line if line in self.sound.wires else f"{line}-mic"
-            if name not in self.sound.wires:
+            name = line if line in self.wires.sound else f"{line}-mic"
+            if name not in self.wires.sound:
                 raise OffhookError(f"no line is called {line!r}; there are {', '.join((*self._analog, *self._sim))}")
-            self.sound.wires[name].unplug() if away else self.sound.wires[name].plug()
+            self.wires.sound[name].unplug() if away else self.wires.sound[name].plug()
         else:
             raise OffhookError(f"cannot pull {what!r} of line {line!r}: sound, voice, module (SIM) or hat can be")
 
@@ -204,6 +203,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--analog", type=_names, default=("fxo-1", "fxo-2"), help="analog lines (default fxo-1,fxo-2)")
     parser.add_argument("--sim", type=_names, default=("sim-1", "sim-2"), help="SIM lines (default sim-1,sim-2)")
     parser.add_argument("--country", default="CN", help="ISO 3166 code of the exchange's tones and cadence")
+    parser.add_argument("--kernel", action="store_true", help="on this kernel's simulated hardware (the test kernel)")
     parser.add_argument("--recorder", type=Path, help="the box's socket (default: $OFFHOOK_RUN/recorder.sock)")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -214,6 +214,7 @@ def main(arguments: list[str] | None = None) -> int:
         sim=options.sim,
         recorder=options.recorder or run / "recorder.sock",
         country=options.country,
+        kernel=options.kernel,
     )
     end = threading.Event()
     bugs: list[str] = []

@@ -3,7 +3,8 @@
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount --make-rprivate / 2>/dev/null
 ip link set lo up
-modprobe -a dummy_hcd raw_gadget
+modprobe dummy_hcd num=2
+modprobe raw_gadget
 /lib/systemd/systemd-udevd --daemon
 udevadm trigger
 udevadm settle -t 20
