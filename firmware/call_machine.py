@@ -21,6 +21,7 @@ from firmware.events import (
     DialRequested,
     DialStarted,
     DigitDialled,
+    DigitReceived,
     HangUpRequested,
     LineDown,
     LineEvent,
@@ -133,6 +134,14 @@ TABLE: dict[tuple[Phase, type[LineEvent]], Rule] = {
         suspended=_rule(accounting.nothing, SUSPENDED),
     ),
     **_rows(
+        DigitReceived,
+        idle=_rule(accounting.nothing, IDLE),
+        ringing=_rule(accounting.nothing, RINGING),
+        dialing=_rule(accounting.nothing, DIALING),
+        talking=_rule(accounting.nothing, TALKING),
+        suspended=_rule(accounting.nothing, SUSPENDED),
+    ),
+    **_rows(
         DialStarted,
         idle=_rule(outgoing.dial_started, DIALING),
         ringing=_rule(accounting.out_of_place, RINGING),
@@ -215,9 +224,13 @@ WITHOUT_DEVICE: dict[type[LineEvent], Handler] = {
 
 ALWAYS_TO_TABLE = (LineUp, LineDown, Tick)
 
+_PART_OF_CALLS = frozenset(LINE_EVENTS)
+
 
 def step(state: LineState, event: LineEvent) -> tuple[LineState, tuple[Effect, ...]]:
     """The state after ``event``, and what has to be done. Pure and total over `LINE_EVENTS`."""
+    if type(event) not in _PART_OF_CALLS:
+        return state, ()  # about the device or its card, no part of any call
     if not state.present and not isinstance(event, ALWAYS_TO_TABLE):
         return WITHOUT_DEVICE.get(type(event), accounting.out_of_place)(state, event)
     return TABLE[state.phase, type(event)].handler(state, event)

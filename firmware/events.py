@@ -110,6 +110,13 @@ class DigitDialled(LineEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DigitReceived(LineEvent):
+    """The far side of the call pressed ``digit``, one of ``0123456789*#ABCD``. Logged redacted: it may be a secret."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DialStarted(LineEvent):
     """The module began an outgoing call."""
 
@@ -158,6 +165,8 @@ class DialRequested(LineEvent):
 
     number: str
     request: str
+    confirmed: bool = False
+    """The person was told that the plan's last minutes are left, and means it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +206,7 @@ LINE_EVENTS: tuple[type[LineEvent], ...] = (
     OnHook,
     PolarityReversed,
     DigitDialled,
+    DigitReceived,
     DialStarted,
     Alerting,
     Answered,

@@ -70,5 +70,12 @@ class LineCutter:
         texts = (piece.decode("utf-8", "backslashreplace").strip(" \t") for piece in pieces)
         return [AtLine(text, line_type(text)) for text in texts if text]
 
+    def take_prompt(self) -> bool:
+        """Whether the module waits for a text with ``> `` (3GPP TS 27.005 3.5.1), which is no line. Forgets it."""
+        if self._rest.strip() != b">":
+            return False
+        self._rest = b""
+        return True
+
 
 _LINE_END: Final = re.compile(rb"[\r\n]")

@@ -7,7 +7,7 @@ import time
 from typing import Final, Protocol
 
 from firmware.modem.at_events import PcmPort
-from firmware.modem.dialects import Audio
+from firmware.modem.dialects import Audio, InitRow, Row
 from firmware.modem.engine import Answer, Command
 from firmware.modem.session import command_of
 
@@ -55,10 +55,30 @@ class AudioSwitch:
         self._gave_up = False
         self._asking = False
         self._reset_tried = False
+        self._may_be_on = False
         self._next_try_s = FAR_S
         self._give_up_s = 0.0
         self._port_wait_ends_s = 0.0
         self.retries = 0
+
+    def speak(self, audio: Audio | None) -> None:
+        """From now on the module is told in these words."""
+        self._audio = audio if self._source is not None else None
+
+    @property
+    def dial(self) -> Row | None:
+        """What dials instead of the dialect's own row, None where that will do."""
+        return self._audio.dial if self._audio is not None else None
+
+    @property
+    def answer(self) -> Row | None:
+        """What answers instead of the dialect's own row, None where that will do."""
+        return self._audio.answer if self._audio is not None else None
+
+    @property
+    def init_rows(self) -> tuple[InitRow, ...]:
+        """What belongs to the start sequence for the sound."""
+        return self._audio.init if self._audio is not None else ()
 
     def forget(self) -> None:
         """The module was lost or set up again: its sound is off."""
@@ -79,7 +99,8 @@ class AudioSwitch:
 
     def off_commands(self) -> tuple[Command, ...]:
         """What goes together with hanging up."""
-        return (command_of(self._audio.off),) if self._audio is not None and (self._on or self._asking) else ()
+        audio = self._audio
+        return (command_of(audio.off),) if audio is not None and audio.off and (self._on or self._asking) else ()
 
     def on_time(self, now_s: float) -> float:
         """Sends what is due; returns seconds until it wants to be asked again."""
@@ -103,15 +124,23 @@ class AudioSwitch:
     def _begin(self, now_s: float) -> None:
         assert self._audio is not None
         self._on, self._gave_up, self._reset_tried = False, False, False
+        self._may_be_on = self._audio.dial is not None  # then the dial or the answer has switched it on already
         self._next_try_s = now_s
         self._give_up_s = now_s + self._audio.retry_for_s
 
     def _try(self, *, reset: bool) -> None:
-        assert self._audio is not None
-        on, ask = command_of(self._audio.on), command_of(self._audio.ask, on_answer=self._told)
+        audio = self._audio
+        assert audio is not None
         self._reset_tried = self._reset_tried or reset
         self._asking = True
-        self._send(*([command_of(self._audio.reset)] if reset else []), on, ask)
+        commands = [command_of(audio.reset)] if reset and audio.reset else []
+        if audio.ask is None:
+            self._send(*commands, command_of(audio.on, on_answer=self._taken))
+            return
+        if not self._may_be_on:
+            commands.append(command_of(audio.on))
+        self._may_be_on = False
+        self._send(*commands, command_of(audio.ask, on_answer=self._told))
 
     def _watch(self, now_s: float) -> float:
         """Sound that is on but does not come: starts over, with a reset first."""
@@ -122,13 +151,20 @@ class AudioSwitch:
         log.warning("no sound comes although it is on: it is switched on again")
         self.retries += 1
         self._begin(now_s)
+        self._may_be_on = False
         self._try(reset=True)
         assert self._audio is not None
         return self._audio.retry_s
 
+    def _taken(self, answer: Answer) -> None:
+        self._is_on(answer.ok)
+
     def _told(self, answer: Answer) -> None:
+        self._is_on(any(isinstance(event, PcmPort) and event.on for event in answer.events))
+
+    def _is_on(self, on: bool) -> None:
         self._asking = False
-        self._on = self._wanted and any(isinstance(event, PcmPort) and event.on for event in answer.events)
+        self._on = self._wanted and on
         self._on_since_s = time.monotonic()
         if not self._on:
             self.retries += 1

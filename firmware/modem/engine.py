@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from firmware.modem.at_events import AtEvent, CallState, ListedCall, Unknown, parse_line
-from firmware.modem.at_lines import AtLine, LineCutter, LineType
+from firmware.modem.at_lines import AtLine, LineCutter, LineType, line_type
 
 RESYNC_QUIET_S: Final = 0.3
 """After a time-out, late answers may still come: the port counts as in step again when this long nothing came."""
@@ -28,6 +28,8 @@ class Command:
     prefix: str = ""
     free_text: bool = False
     dials: bool = False
+    body: bytes = b""
+    """Sent when the module asks for it with ``> ``: the text of AT+CMGS with its Ctrl-Z."""
     on_answer: Callable[[Answer], None] | None = None
     """For the engine's owner to call with the answer; the engine only carries it."""
 
@@ -44,6 +46,11 @@ class Answer:
     @property
     def timed_out(self) -> bool:
         return self.result is None
+
+    @property
+    def refused(self) -> bool:
+        """The module said ERROR in one of its forms (NO CARRIER, BUSY and NO ANSWER are no refusal)."""
+        return self.result is not None and line_type(self.result) is LineType.ERROR
 
     @property
     def events(self) -> tuple[AtEvent, ...]:
@@ -77,6 +84,7 @@ class AtEngine:
         self._resync_answered = False
         self._dead = False
         self._batch_begun = False
+        self._body_due = b""
 
     def submit(self, *batch: Command, urgent: bool = False) -> None:
         """Queues commands that stay together; an urgent batch goes before all that have not begun."""
@@ -98,7 +106,10 @@ class AtEngine:
         return self._deadline_s
 
     def next_bytes(self, now_s: float) -> bytes:
-        """What to write now: the next command if the port is free, else nothing."""
+        """What to write now: the text a command was asked for, or the next command if the port is free."""
+        if self._body_due:
+            body, self._body_due = self._body_due, b""
+            return body
         if self._dead or self._in_flight is not None or self._resyncing or not self._batches:
             return b""
         batch = self._batches[0]
@@ -115,6 +126,8 @@ class AtEngine:
         outputs: list[Output] = []
         for line in self._cutter.feed(data):
             self._take(line, now_s, outputs)
+        if self._in_flight is not None and self._in_flight.body and self._cutter.take_prompt():
+            self._body_due = self._in_flight.body
         if data and self._resyncing and self._resync_answered:
             self._deadline_s = now_s + RESYNC_QUIET_S
         return outputs
@@ -131,12 +144,14 @@ class AtEngine:
             self._dead = True
             return [PortDead()], b""
         outputs: list[Output] = []
+        escape = b""
         if self._in_flight is not None:
             outputs.append(Answer(self._in_flight, ok=False, lines=tuple(self._lines)))
+            escape = b"\x1b" if self._in_flight.body else b""  # it may still wait for the text
         self._in_flight = None
         self._resyncing, self._resync_answered = True, False
         self._deadline_s = now_s + RESYNC_TIMEOUT_S
-        return outputs, _PROBE.text.encode() + b"\r"
+        return outputs, escape + _PROBE.text.encode() + b"\r"
 
     def _take(self, line: AtLine, now_s: float, outputs: list[Output]) -> None:
         command = self._in_flight

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import logging
+import re
 import select
 import termios
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -17,7 +19,7 @@ import serial
 
 from firmware.errors import DeviceError
 from firmware.modem.at_events import AtEvent, Booted
-from firmware.modem.dialects import Dialect, InitRow, Row
+from firmware.modem.dialects import InitRow, Row
 from firmware.modem.engine import Answer, AtEngine, Command, PortDead
 from firmware.modem.waker import Waker
 from firmware.worker import Worker
@@ -35,8 +37,19 @@ NO_ANSWER: Final = "module does not answer"
 RESTARTED: Final = "module restarted by itself: check its power supply"
 
 
+RESTARTS: Final = "module keeps restarting: its power supply is too weak, or its cable too thin"
+MOST_STARTS: Final = 3
+
+_AWAKE: Final = Command("AT", timeout_s=FIRST_WORD_TIMEOUT_S)
+_IDENTITY: Final = (Command("AT+CGMI", free_text=True), Command("AT+CGMM", free_text=True))
+
+
 class Talk(Protocol):
     """What the session's owner wants to hear. Every call comes on the port's thread."""
+
+    def on_identity(self, maker: str, model: str) -> Sequence[InitRow]:
+        """What the module says it is (AT+CGMI, AT+CGMM; empty: nothing); returns the start sequence to send."""
+        ...
 
     def on_ready(self, answers: Sequence[Answer]) -> None:
         """The module has been set up; ``answers`` are those of the start sequence."""
@@ -56,15 +69,15 @@ class Talk(Protocol):
 class AtSession:
     """A conversation with the module at ``port``, from `start` to `stop`, over any number of losses."""
 
-    def __init__(self, name: str, *, port: str, dialect: Dialect, talk: Talk) -> None:
+    def __init__(self, name: str, *, port: str, talk: Talk) -> None:
         self._port_path = port
-        self._dialect = dialect
         self._talk = talk
         self._orders: deque[Callable[[], None]] = deque()
         self._waker = Waker()
         self._worker = Worker(f"at-{name}", self._run)
         self._extra = {"offhook": {"line": name, "port": port}}
         self._link: _Link | None = None
+        self._booted = False
         self._complained = ""
 
     def start(self) -> None:
@@ -126,28 +139,51 @@ class AtSession:
                 return
 
     def _set_up(self, stop: threading.Event) -> list[Answer] | None:
-        """Talks the module through the dialect's start sequence. None when stopped meanwhile."""
+        """Talks the module through its start sequence. None when stopped meanwhile.
+
+        A module that says RDY meanwhile has only just started and forgot what it was told: it is told again.
+        """
+        for _ in range(MOST_STARTS):
+            self._booted = False
+            identity = self._ask(stop, [_AWAKE, *_IDENTITY])
+            if identity is None:
+                return None
+            maker, model = (_said(answer) for answer in identity[1:])
+            rows = self._talk.on_identity(maker, model)
+            answers = self._ask(stop, [command_of(row, free_text=True) for row in rows])
+            if answers is None:
+                return None
+            if not self._booted:
+                for row, answer in zip(rows, answers, strict=True):
+                    self._check(row, answer)
+                return answers
+        raise _LostError(RESTARTS)
+
+    def _ask(self, stop: threading.Event, commands: Sequence[Command]) -> list[Answer] | None:
+        """The answers to ``commands``, in order. None when stopped meanwhile."""
         link = self._link
         assert link is not None
         answers: list[Answer] = []
-        link.engine.submit(Command("AT", timeout_s=FIRST_WORD_TIMEOUT_S))
-        for row in self._dialect.init:
-            link.engine.submit(command_of(row, on_answer=answers.append, free_text=True))
+        for command in commands:
+            link.engine.submit(replace(command, on_answer=answers.append))
         while not link.engine.idle:
             if stop.is_set():
                 return None
-            link.step(LONGEST_WAIT_S, on_event=lambda _: None)  # a call that begins now is in the list asked for next
+            link.step(LONGEST_WAIT_S, on_event=self._hear_early)
             self._run_orders()
-        for row, answer in zip(self._dialect.init, answers, strict=True):
-            self._check(row, answer)
         return answers
+
+    def _hear_early(self, event: AtEvent) -> None:
+        """A call that begins during the start sequence is in the list asked for next."""
+        self._booted = self._booted or isinstance(event, Booted)
+        self._talk.on_event(event)
 
     def _check(self, row: InitRow, answer: Answer) -> None:
         if answer.ok:
             return
         said = answer.result or "nothing in time"
-        if row.required:
-            raise _LostError(f"module answered {said} to {row.send}: is it a {self._dialect.models}?")
+        if row.required and not _SIM_NOT_READY.fullmatch(said):
+            raise _LostError(f"module answered {said} to {row.send}: is it in the settings as what it is?")
         log.info("%s answered %s to %s", self._port_path, said, row.send, extra=self._extra)
 
     def _serve(self, stop: threading.Event) -> None:
@@ -236,4 +272,21 @@ def command_of(
 
 
 def _prefix(row: Row) -> str:
-    return row.send.removeprefix("AT").rstrip("?") + ":" if row.send.startswith("AT+") and "=" not in row.send else ""
+    """What the lines of the answer begin with: ``+CREG:`` for AT+CREG?, ``+QCFG:`` for AT+QCFG="ims"."""
+    match = _QUERY.fullmatch(row.send)
+    return match[1] + ":" if match is not None else ""
+
+
+_QUERY: Final = re.compile(r'AT([+^][A-Z0-9]+)(?:\?|="\w+")?')
+
+
+def _said(answer: Answer) -> str:
+    """The text of an answer that has only one line, without the command's name (``+CGMM: ``) where that is said too."""
+    if not answer.ok or not answer.lines:
+        return ""
+    said = answer.lines[0]
+    return (said.partition(":")[2] if said.startswith("+") else said).strip().strip('"')
+
+
+_SIM_NOT_READY: Final = re.compile(r"\+CME ERROR: (?:5|1[0-8]|40|SIM .*)")
+"""3GPP TS 27.007 9.2: the module is what it should be, its card is not (yet)."""

@@ -23,7 +23,11 @@ from firmware.events import (
 from firmware.model import Direction, Instant, LineId, Presentation
 from firmware.modem.at_events import (
     AtEvent,
+    CallAlerts,
+    CallConnected,
     CallerLine,
+    CallOriginated,
+    CallReleased,
     CallResult,
     CallState,
     ListedCall,
@@ -61,6 +65,7 @@ class _Tracked:
     last_ring: Instant | None = None
     misses: int = 0
     hanging_up: bool = False
+    held: bool = False
     gone_at: Instant | None = None
 
 
@@ -79,12 +84,23 @@ class CallTracker:
         self._call = _NO_CALL
         self._waiting: set[tuple[int | None, str | None]] = set()
         self._others: set[int] = set()
+        self._data: set[int] = set()  # calls that are not voice, told without their kind from then on
         self._last_end: Instant | None = None
         self.ask_at: Instant | None = None
 
     @property
     def phase(self) -> Phase:
         return self._call.phase
+
+    @property
+    def index(self) -> int | None:
+        """The module's number of the call, where it told it."""
+        return self._call.index
+
+    @property
+    def somebody_waits(self) -> bool:
+        """A second caller knocks, or a call is on hold."""
+        return bool(self._waiting or self._others)
 
     @property
     def deadline(self) -> Instant | None:
@@ -140,6 +156,8 @@ class CallTracker:
                 return self._caller(event, at)
             case ListedCall() if event.voice:
                 return self._row(event, at)
+            case CallOriginated() | CallAlerts() | CallConnected() | CallReleased():
+                return self._huawei(event, at)
             case VoiceBegin():
                 return self._begin(at)
             case VoiceEnd():
@@ -151,6 +169,37 @@ class CallTracker:
             case WaitingCaller():
                 return self._knock(None, event.number, at)
         return []
+
+    def _huawei(
+        self, event: CallOriginated | CallAlerts | CallConnected | CallReleased, at: Instant
+    ) -> list[LineEvent]:
+        """^ORIG, ^CONF, ^CONN and ^CEND say one thing each about the call of an index."""
+        if isinstance(event, CallOriginated | CallConnected) and not event.voice:
+            self._data.add(event.index)
+        if event.index in self._data:
+            if isinstance(event, CallReleased):
+                self._data.discard(event.index)
+            return []
+        if isinstance(event, CallReleased):
+            return self._released(event, at)
+        state = {CallOriginated: CallState.DIALING, CallAlerts: CallState.ALERTING}.get(type(event), CallState.ACTIVE)
+        direction = Direction.OUTGOING
+        if isinstance(event, CallConnected):
+            if self._call.phase is Phase.IDLE:
+                self.ask_at = at  # up before its start was seen: the list knows whose call it is
+                return []
+            direction = Direction.OUTGOING if self._call.phase is Phase.DIALING else Direction.INCOMING
+        return self._row(ListedCall(event.index, direction, state, mode=0), at)
+
+    def _released(self, event: CallReleased, at: Instant) -> list[LineEvent]:
+        self._others.discard(event.index)
+        if self._call.phase is Phase.IDLE or self._call.index not in {None, event.index}:
+            return []
+        if self._call.index is None and self._others:
+            self.ask_at = at  # two calls and one of them unnumbered: the list knows which is gone
+            return []
+        cause = _CAUSES.get(event.cause or 0) if self._call.phase is Phase.DIALING else None
+        return self._end(cause if cause and not self._call.hanging_up else self._plain_cause(), at)
 
     def on_list(self, calls: Sequence[ListedCall], at: Instant) -> list[LineEvent]:
         """A valid, complete answer to AT+CLCC."""
@@ -210,17 +259,32 @@ class CallTracker:
         if self._call.phase is Phase.IDLE:
             return self._new(row, at)
         if not self._is_mine(row):
+            if row.state is CallState.ACTIVE and self._call.held:
+                return self._swap(row, at)
             self._others.add(row.index)
             if row.state in {CallState.WAITING, CallState.INCOMING}:
                 return self._knock(row.index, row.number, at)
             return []
-        self._call = replace(self._call, index=row.index, number=self._call.number or row.number)
+        self._call = replace(
+            self._call,
+            index=row.index,
+            number=self._call.number or row.number,
+            held=row.state is CallState.HELD,
+        )
         if row.state is CallState.ALERTING and not self._call.alerted and self._call.phase is Phase.DIALING:
             self._call = replace(self._call, alerted=True)
             return [Alerting(line=self._line, at=at)]
         if row.state in {CallState.ACTIVE, CallState.HELD}:
             return self._begin(at)
         return []
+
+    def _swap(self, row: ListedCall, at: Instant) -> list[LineEvent]:
+        """The call was put on hold and another taken: each conversation is a call of its own, with its own sound."""
+        held = self._call.index
+        events = [*self._end(EndCause.NORMAL, at), *self._new(row, at)]
+        if held is not None:
+            self._others.add(held)
+        return events
 
     def _new(self, row: ListedCall, at: Instant) -> list[LineEvent]:
         if row.direction is Direction.OUTGOING:
@@ -306,6 +370,8 @@ class CallTracker:
         return [*events, CallEnded(line=self._line, at=at, cause=cause)]
 
 
+_CAUSES: Final = {17: EndCause.BUSY, 18: EndCause.NO_ANSWER, 19: EndCause.NO_ANSWER, 21: EndCause.REJECTED}
+"""Causes of 3GPP TS 24.008 10.5.4.11 as Huawei tells them: busy, no answer, no answer while it rang, rejected."""
 _MAY_DIAL: Final = frozenset({Phase.IDLE, Phase.DIALING})
 _RANK: Final = (
     CallState.ACTIVE, CallState.HELD, CallState.ALERTING, CallState.DIALING, CallState.INCOMING, CallState.WAITING,

@@ -125,6 +125,29 @@ ALARMS: dict[str, AlarmText] = {
         "Give it a name in the settings.",
         "请在设置中为它命名。",
     ),
+    "no_voice": AlarmText(
+        _C,
+        "{model} on line {subject} has no voice: exchange it for {instead}",
+        "线路 {subject} 上的 {model} 不支持语音通话：请更换为 {instead}",
+        "It can neither call nor be called. Put in a module with voice; the SIM card can stay.",
+        "该模块既不能拨出也不能接听。请更换支持语音的模块；SIM 卡可继续使用。",
+    ),
+    "wrong_family": AlarmText(
+        _W,
+        "The settings call the module of line {subject} a {configured}, but it says that it is a {model} ({family})",
+        "设置中线路 {subject} 的模块类型为 {configured}，但模块自报为 {model}（{family}）",
+        "It is treated as what it says. Correct family in the settings of the line, or write auto.",
+        "已按模块自报的类型处理。请在线路设置中更正 family，或填写 auto。",
+    ),
+    "cannot_ring": AlarmText(
+        _C,
+        "Line {subject} is registered for data only: nobody can call it",
+        "线路 {subject} 仅注册了数据网络：无法接听来电",
+        "The SIM or the operator gives this module no voice over {access}. Ask the operator to switch on VoLTE for it, "
+        "or restrict the module to 2G and 3G where these exist.",
+        "该 SIM 卡或运营商未为此模块开通 {access} 语音。请联系运营商开通 VoLTE，"
+        "或在有 2G/3G 网络的地区将模块限制为 2G/3G。",
+    ),
     "sim_not_ready": AlarmText(
         _C,
         "The SIM card of line {subject} is not ready: {reason}",

@@ -11,7 +11,7 @@ from typing import TypeVar
 import pytest
 
 from firmware.clock import SystemClock
-from firmware.events import LineEvent
+from firmware.events import LineAlarm, LineEvent
 from firmware.model import LineId
 from firmware.modem.driver import AtModemLine, AtModemOptions
 from firmware.ports import Block, RecorderEvent
@@ -43,7 +43,8 @@ class Log:
         return [event for event in self._events if isinstance(event, kind)]
 
     def kinds(self) -> list[str]:
-        return [type(event).__name__ for event in self._events]
+        """Everything but alarms, which are said beside what happens."""
+        return [type(event).__name__ for event in self._events if not isinstance(event, LineAlarm)]
 
 
 class Listener:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.modem.at_events import CallResult, CallState, ListedCall, Ringing, Signal, Unknown
+from firmware.modem.at_events import CallResult, CallState, ListedCall, ModuleSaid, Ringing, Signal
 from firmware.modem.engine import Answer, AtEngine, Command, PortDead
 
 LIST = Command("AT+CLCC", prefix="+CLCC:")
@@ -98,7 +98,7 @@ def test_a_line_nobody_knows_answers_a_command_that_asks_for_text() -> None:
     model = Command("AT+CGMM", free_text=True)
     told = started(model).receive(b"SIMCOM_SIM7600E-H\r\n+CSQ: 9,99\r\nOK\r\n", 1.0)
     assert told == [Signal(-95), Answer(model, ok=True, lines=("SIMCOM_SIM7600E-H",), result="OK")]
-    assert started(LIST).receive(b"PB DONE\r\n", 1.0) == [Unknown("PB DONE")]
+    assert started(LIST).receive(b"PB DONE\r\n", 1.0) == [ModuleSaid("PB DONE")]
 
 
 STEPS = st.lists(

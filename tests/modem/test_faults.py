@@ -19,7 +19,7 @@ CALLER = "+8613800138000"
 
 
 def one_answered_call(module: SimModule, driver: AtModemLine, log: Log) -> None:
-    log.wait(LineUp)
+    log.wait(LineUp, within_s=20)
     module.incoming(CALLER)
     log.wait(Ring)
     driver.answer()
