@@ -161,7 +161,7 @@ class Street:
                 raise OffhookError(f"no line is called {line!r}; there are {', '.join((*self._analog, *self._sim))}")
             self.wires.sound[name].unplug() if away else self.wires.sound[name].plug()
         else:
-            raise OffhookError(f"cannot pull {what!r} of line {line!r}: sound, voice, module (SIM) or hat can be")
+            raise OffhookError(f"cannot pull {what!r} of line {line!r}: sound, voice, module or hat can be pulled")
 
 
 class _Control(socketserver.ThreadingUnixStreamServer):

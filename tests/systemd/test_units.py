@@ -106,7 +106,23 @@ def test_kernel_modules_of_allowed_devices_are_there_before_the_recorder() -> No
     for device, module in (("char-ttyUSB", "usbserial"), ("char-ttyACM", "cdc_acm"), ("char-alsa", "snd")):
         assert f"{device} rw" in value_of("offhook-recorder.service", "DeviceAllow")
         assert f"modprobe@{module}.service" in after
-    assert set(DRIVERS) == {"at-modem", "fxo-gpio"}, "a new driver: does its device need a DeviceAllow line?"
+
+
+DEVICES = {
+    "fxo-gpio": {"char-gpiochip", "char-alsa"},
+    "at-modem": {"char-ttyUSB", "char-ttyAMA", "char-ttyS", "char-alsa"},
+    "voice-modem": {"char-ttyACM", "char-ttyUSB"},
+    "line-monitor": {"char-ttyUSB", "char-ttyAMA", "char-ttyS", "char-alsa"},
+    "audio-tap": {"char-alsa"},
+}
+"""What each driver opens under /dev."""
+
+
+def test_the_recorder_may_open_what_its_drivers_need() -> None:
+    assert set(DRIVERS) <= set(DEVICES), "a new driver: name its devices here, and allow them in the unit"
+    allowed = value_of("offhook-recorder.service", "DeviceAllow")
+    for driver, devices in DEVICES.items():
+        assert all(f"{device} rw" in allowed for device in devices), driver
 
 
 def test_every_command_that_a_unit_runs_exists() -> None:
