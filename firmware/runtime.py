@@ -54,6 +54,7 @@ from firmware.ports import (
     SoundLost,
     SoundSilent,
 )
+from firmware.sim import SimReport
 from firmware.sound_facts import facts_of_sound
 from firmware.store.facts import Fact, HoleInWatching
 
@@ -112,13 +113,18 @@ class Runtime:
         live: LiveView,
         publish: Callable[[Json], None],
         on_turn: Callable[[], None],
+        on_report: Callable[[SimReport], None] = lambda _: None,
+        may_dial: Callable[[DialRequested], None] = lambda _: None,
     ) -> None:
+        """``on_report`` sees what SIM modules tell; ``may_dial`` raises `RequestError` for a call not to be made."""
         self._clock = clock
         self._store = store
         self._recorder = recorder
         self._live = live
         self._publish = publish
         self._on_turn = on_turn
+        self._on_report = on_report
+        self._may_dial = may_dial
         self._inbox: queue.Queue[LineEvent | RecorderEvent | Task] = queue.Queue()
         self._lines: dict[LineId, RunningLine] = {}
         self._requests: dict[str, Future[Any]] = {}
@@ -235,6 +241,16 @@ class Runtime:
         if isinstance(event, LineAlarm):
             self._store.submit([_alarm_fact(event)])
             return
+        if isinstance(event, SimReport):
+            self._store.submit([event])
+            self._on_report(event)
+            return
+        if isinstance(event, DialRequested):
+            try:
+                self._may_dial(event)
+            except RequestError as refused:
+                self._reply(event.request, refused)
+                return
         running.state, effects = step(running.state, event)
         if isinstance(event, LineDown):
             running.fault = event.reason

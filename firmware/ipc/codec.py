@@ -15,7 +15,7 @@ MAX_LINE_BYTES = 1024 * 1024
 ERROR_CODES = frozenset(
     {
         "bad_request", "unknown_command", "no_such_line", "not_supported", "wrong_phase", "device_lost", "conflict",
-        "invalid", "busy", "internal",
+        "invalid", "busy", "internal", "no_minutes", "confirm_first",
     }
 )  # fmt: skip
 

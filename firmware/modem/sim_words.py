@@ -75,7 +75,7 @@ def own_number(line: str) -> str | None:
 
 
 def ims(line: str) -> bool | None:
-    """``+CIREG: 0,1,5`` (3GPP TS 27.007 8.71: registered; bit 1 of ext_info: voice) or ``+QCFG: "ims",1,1`` (Quectel)."""
+    """``+CIREG: 0,1,5`` (3GPP TS 27.007 8.71: bit 1 of ext_info is voice) or ``+QCFG: "ims",1,1`` (Quectel)."""
     found = re.fullmatch(r"\+CIREG:\s*\d,([01])(?:,([0-9A-Fa-f]+))?", line)
     if found is not None:
         return found[1] == "1" and (found[2] is None or bool(int(found[2], 16) & 1))
@@ -86,7 +86,7 @@ def ims(line: str) -> bool | None:
 
 
 def radio(line: str) -> str | None:
-    """``+CPSI: LTE,Online,…``, ``+CNSMOD: 0,8`` (SIMCom), ``+QNWINFO: "FDD LTE",…``, ``+QIND: "act","LTE"`` (Quectel)."""
+    """``+CPSI: LTE,Online,…``, ``+CNSMOD: 0,8``, ``+QNWINFO: "FDD LTE",…``, ``+QIND: "act","LTE"`` (Quectel)."""
     found = re.match(r'\+(?:CPSI:\s*|QNWINFO:\s*"|QIND:\s*"act",")([^",]+)', line)
     if found is not None:
         word = found[1].upper()
@@ -128,12 +128,12 @@ def network_time_utc_ms(line: str) -> int | None:
     found = re.fullmatch(r'\+CCLK:\s*"?(\d\d)/(\d\d)/(\d\d),(\d\d):(\d\d):(\d\d)([+-]\d{1,2})?"?', line)
     if found is None:
         return None
-    year, *rest = (int(found[n]) for n in range(1, 7))
+    year, month, day, hour, minute, second = (int(found[n]) for n in range(1, 7))
     if not 24 <= year < 70:
         return None
     zone = timezone(timedelta(minutes=15 * int(found[7] or 0)))
     try:
-        moment = datetime(2000 + year, *rest, tzinfo=zone)  # type: ignore[arg-type]
+        moment = datetime(2000 + year, month, day, hour, minute, second, tzinfo=zone)
     except ValueError:
         return None
     return round(moment.astimezone(UTC).timestamp() * 1000)

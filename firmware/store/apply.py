@@ -16,7 +16,8 @@ from firmware.ports import (
     RecordingSealed,
     SealFailed,
 )
-from firmware.store import alarms, boot, calls, found, ledger, lines, recordings
+from firmware.sim import SimReport
+from firmware.store import alarms, boot, calls, found, ledger, lines, recordings, sims
 from firmware.store.facts import ClockSet, Fact, HoleInWatching, LineKnown
 from firmware.store.transaction import Transaction
 
@@ -76,6 +77,8 @@ def _apply(tx: Transaction, fact: Fact) -> str | None:  # noqa: PLR0912
             lines.known(tx, fact)
         case ClockSet(source=source):
             boot.follow_clock(tx, source=source)
+        case SimReport():
+            sims.report(tx, fact)
         case _:
             assert_never(fact)
     return None

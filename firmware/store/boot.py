@@ -48,8 +48,9 @@ def follow_clock(tx: Transaction, *, source: str | None = None) -> None:
         return
     offset_ms = (tx.boot.offset_ms or 0) + jump_ms if jump_ms else tx.boot.offset_ms
     tx.execute(
-        "UPDATE boot SET offset_ms = ?, source = coalesce(?, source) WHERE boot_no = ?",
-        (offset_ms, source, tx.boot.boot_no),
+        "UPDATE boot SET offset_ms = ?, source = coalesce(?, source), told_by = coalesce(?, told_by) WHERE boot_no = ?",
+        # A SIM is no source that the first schema could name: it stands beside.
+        (offset_ms, None if _is_sim(source) else source, source if _is_sim(source) else None, tx.boot.boot_no),
     )
     tx.boot = Boot(tx.boot.boot_no, tx.boot.boot_id, tx.boot.first_utc_ms, tx.boot.first_boot_ns, offset_ms)
     body = {
@@ -61,6 +62,10 @@ def follow_clock(tx: Transaction, *, source: str | None = None) -> None:
         "source": source or "none",
     }
     outbox.put(tx, "clock.fixed", body)
+
+
+def _is_sim(source: str | None) -> bool:
+    return source is not None and source.startswith("sim:")
 
 
 def which(tx: Transaction, at: Instant) -> int:

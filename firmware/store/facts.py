@@ -14,6 +14,7 @@ from firmware.ports import (
     RecordingSealed,
     SealFailed,
 )
+from firmware.sim import SimReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ class HoleInWatching:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockSet:
-    """The wall clock is right from now on, and ``source`` (``ntp``, ``cloud`` or ``rtc``) says so."""
+    """The wall clock is right from now on, and ``source`` (``ntp``, ``cloud``, ``rtc``, or ``sim:<line>``) says so."""
 
     at: Instant
     source: str
@@ -60,5 +61,6 @@ Fact = (
     | LineKnown
     | HoleInWatching
     | ClockSet
+    | SimReport
 )
 """Everything `StoreWriter.submit` takes."""

@@ -189,3 +189,71 @@ def m0002_moments_of_another_boot(db: Database) -> None:
         CREATE INDEX outbox_file_recording ON outbox_file (recording_id);
         """
     )
+
+
+@migrations()
+def m0003_sims(db: Database) -> None:
+    """What SIM cards and their network say, messages, and what is worth saying beside a call."""
+    db.executescript(
+        """
+        CREATE TABLE sim_status (
+            line TEXT PRIMARY KEY,
+            at_utc_ms INTEGER NOT NULL,
+            status TEXT NOT NULL                    -- JSON: SIM of docs/interfaces.md
+        ) STRICT;
+
+        -- The history of signal and registration: a point every 5 minutes and at each change, for 30 days.
+        CREATE TABLE sim_signal (
+            line TEXT NOT NULL,
+            boot_no INTEGER NOT NULL REFERENCES boot (boot_no),
+            at_utc_ms INTEGER NOT NULL,
+            at_boot_ns INTEGER NOT NULL,
+            dbm INTEGER,
+            circuit TEXT,
+            packet TEXT,
+            radio TEXT,
+            operator TEXT,
+            voice TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX sim_signal_line ON sim_signal (line, at_utc_ms);
+
+        CREATE TABLE sim_message (
+            id TEXT PRIMARY KEY,
+            line TEXT NOT NULL,
+            own_number TEXT,
+            state TEXT NOT NULL CHECK (state IN ('received', 'sent', 'failed')),
+            number TEXT NOT NULL,
+            text TEXT NOT NULL,
+            boot_no INTEGER NOT NULL REFERENCES boot (boot_no),
+            at_utc_ms INTEGER NOT NULL,
+            at_boot_ns INTEGER NOT NULL,
+            network_utc_ms INTEGER,                 -- when the message centre took it, by its own clock
+            detail TEXT NOT NULL DEFAULT ''
+        ) STRICT;
+        CREATE INDEX sim_message_order ON sim_message (boot_no DESC, at_boot_ns DESC);
+
+        CREATE TABLE sim_balance (
+            line TEXT NOT NULL, at_utc_ms INTEGER NOT NULL, code TEXT NOT NULL, text TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX sim_balance_line ON sim_balance (line, at_utc_ms);
+
+        -- The admin's PINs, sealed with a key made from the box's identity. A refused one is never sent again.
+        CREATE TABLE sim_pin (
+            line TEXT PRIMARY KEY,
+            iccid TEXT,
+            sealed BLOB NOT NULL,
+            refused INTEGER NOT NULL DEFAULT 0,
+            set_utc_ms INTEGER NOT NULL
+        ) STRICT;
+
+        CREATE TABLE call_mark (
+            call_id TEXT NOT NULL REFERENCES call (id) ON DELETE CASCADE,
+            mark TEXT NOT NULL,
+            after_s REAL NOT NULL
+        ) STRICT;
+        CREATE INDEX call_mark_call ON call_mark (call_id);
+
+        -- Where the time of a boot came from, when a SIM told it.
+        ALTER TABLE boot ADD COLUMN told_by TEXT;
+        """
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from firmware.model import CallFlag
+from firmware.sim import Mark
 from firmware.store.transaction import Row
 
 Text = dict[str, str]
@@ -18,8 +19,20 @@ def cut_short_note(duration_ms: int) -> Text:
     return {"en": f"cut short at {at}", "zh": f"在 {at} 处中断"}
 
 
-def call_note(call: Row, recordings: Sequence[Row]) -> Text | None:
-    """Everything worth saying of a call and its recordings (RECORDING); None when all is as it should be."""
+_MARKS: dict[str, Text] = {
+    Mark.SOUND_REARMED.value: {
+        "en": "no sound at first: it was switched on again {after_s} s into the call",
+        "zh": "起初没有声音：通话 {after_s} 秒时已重新打开",
+    },
+    Mark.SOUND_REFUSED.value: {
+        "en": "the module gave no sound, however often it was asked",
+        "zh": "多次请求后模块仍未提供声音",
+    },
+}
+
+
+def call_note(call: Row, recordings: Sequence[Row], marks: Sequence[Row] = ()) -> Text | None:
+    """Everything worth saying of a call, its recordings (RECORDING) and its marks; None when all is as it should be."""
     notes: list[Text] = []
     for recording in recordings:
         notes += _recording_notes(recording)
@@ -29,6 +42,9 @@ def call_note(call: Row, recordings: Sequence[Row]) -> Text | None:
         notes.append({"en": "the line was out of sight for a while", "zh": "线路曾一度失去连接"})
     if CallFlag.DETECTED_BY_SOUND.value in call["flags"]:
         notes.append({"en": "found from its sound: the moments are estimates", "zh": "由声音检测：时间为估计值"})
+    for mark in marks:
+        words = _MARKS.get(mark["mark"], {"en": mark["mark"], "zh": mark["mark"]})
+        notes.append({name: text.format(after_s=round(mark["after_s"])) for name, text in words.items()})
     if not notes:
         return None
     return {"en": "; ".join(note["en"] for note in notes), "zh": "；".join(note["zh"] for note in notes)}

@@ -15,6 +15,7 @@ from firmware.store.ledger import ENTRY
 from firmware.store.notes import call_note
 from firmware.store.periods import ALWAYS, Period, within
 from firmware.store.recordings import recording_json
+from firmware.store.sims import marks_of
 from firmware.store.transaction import Row, fetch
 
 __all__ = [
@@ -132,9 +133,11 @@ def _with_recordings(db: Database, calls: list[Row]) -> list[Row]:
         for row in fetch(db, f"{_RECORDING} WHERE r.call_id IN ({marks}) ORDER BY r.part", some):
             by_call[row["call_id"]].append(recording_json(row, gaps.get(row["id"], [])))
     listed = []
+    said = {call: found for n in range(0, len(ids), _SOME) for call, found in marks_of(db, ids[n : n + _SOME]).items()}
     for row in calls:
         recordings = by_call[row["id"]]
-        listed.append(call_json(row) | {"recordings": recordings, "note": call_note(row, recordings)})
+        note = call_note(row, recordings, said.get(row["id"], ()))
+        listed.append(call_json(row) | {"recordings": recordings, "note": note})
     return listed
 
 
