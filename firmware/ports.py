@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from firmware.effects import ListenFor, StartRecording, StopRecording
 from firmware.events import LineEvent
 from firmware.model import CallId, ChannelRole, Instant, LineId, LineKind, RecordingId
+
+if TYPE_CHECKING:
+    from firmware.signals.countries import CountryProfile
 
 
 class Clock(Protocol):
@@ -82,6 +85,13 @@ class LineDriver(Protocol):
     def answer(self) -> None: ...
 
     def hang_up(self) -> None: ...
+
+
+@runtime_checkable
+class CountryAware(Protocol):
+    """A driver whose debounce and supervision depend on the country; told before `LineDriver.start`."""
+
+    def use_country(self, country: CountryProfile) -> None: ...
 
 
 class GapCause(StrEnum):

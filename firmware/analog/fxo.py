@@ -1,9 +1,14 @@
-"""An analog telephone line behind GPIO sensors: wires a hat's pins to the recognisers in `firmware.signals`."""
+"""An analog telephone line behind GPIO sensors: wires a hat's pins to the recognisers in `firmware.signals`.
+
+Watching runs on the line's thread, dialling on another (`firmware.analog.dialler`), and where the sensors die the
+line's sound takes their place (`firmware.analog.sound_watch`).
+"""
 
 from __future__ import annotations
 
 import logging
 import queue
+import re
 import threading
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,14 +16,32 @@ from typing import ClassVar
 from attrs import Attribute, field, frozen, validators
 from gpiozero.exc import GPIOZeroError
 
+from firmware.analog.dialler import CancelledError, Outlet, dial, flash
+from firmware.analog.line_timing import loop_timing
 from firmware.analog.pins import PortPins
-from firmware.analog.profile import load_profile
+from firmware.analog.profile import Port, load_profile
+from firmware.analog.sound_hook import SoundTiming
+from firmware.analog.sound_watch import SoundPolicy, SoundSubstitute, SoundWatch
 from firmware.effects import LineAction
 from firmware.errors import ConfigError, DeviceError
-from firmware.events import LineDown, LineEvent, LineUp
+from firmware.events import (
+    CallEnded,
+    DialStarted,
+    DigitDialled,
+    EndCause,
+    LineAlarm,
+    LineCondition,
+    LineDown,
+    LineEvent,
+    LineUp,
+    OffHook,
+    OnHook,
+)
+from firmware.log import redact
 from firmware.model import Instant, LineId, LineKind
 from firmware.ports import AudioSource, Clock, EventSink
-from firmware.signals.loop_watch import LoopWatch, Sensor
+from firmware.signals.countries import CountryProfile, profile_of
+from firmware.signals.loop_watch import LoopTiming, LoopWatch, Sensor
 from firmware.worker import Worker
 
 log = logging.getLogger("offhook.analog")
@@ -59,6 +82,20 @@ class FxoOptions:
         default=None, validator=validators.optional([validators.ge(50), validators.le(2000)])
     )
     """How long the handset must lie before the call is over: raise it to 1300 where long hook flashes are used."""
+    open_loop_ms: int | None = field(
+        default=None, validator=validators.optional([validators.ge(0), validators.le(2000)])
+    )
+    """A break of the loop that long, but shorter than ``on_hook_ms``, is the exchange's word that the far end has gone
+    (CPC). 0: never. Not given: as the country does it, where its hook flashes are shorter than that."""
+    reversal_ends: bool | None = None
+    """Polarity that goes back to normal ends a call. Not given: as the country does it."""
+    dial: str = field(default="tones", validator=validators.in_(("tones", "pulses")))
+    """How the box dials. Tones need a device that speaks to the line; without one it dials pulses."""
+    playback_device: str | None = field(default=None, validator=validators.optional(validators.min_len(1)))
+    """ALSA device that speaks to the line, when it is not the profile's."""
+    hook_by_sound: str = field(default=SoundPolicy.ON_LOSS.value, validator=validators.in_(tuple(SoundPolicy)))
+    """When the sound tells about the handset: ``never``; ``on_loss`` of the sensors; ``always``, also while they say
+    nothing although somebody talks."""
 
     def __attrs_post_init__(self) -> None:
         ports = len(load_profile(self.profile).ports)
@@ -82,12 +119,22 @@ class _Seize:
     on: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _BySound:
+    """What the sound told while the sensors were watched too."""
+
+    event: LineEvent
+
+
+_Item = _Edge | _Seize | _BySound
+
+
 class FxoLine:
     """One port of a hat. Everything but the callbacks of the pins happens on the line's own thread."""
 
     kind: ClassVar[LineKind] = LineKind.ANALOG
     options_type: ClassVar[type[FxoOptions]] = FxoOptions
-    actions: ClassVar[frozenset[str]] = frozenset({LineAction.ANSWER.value, LineAction.HANG_UP.value})
+    actions: ClassVar[frozenset[str]] = frozenset(action.value for action in LineAction)
 
     def __init__(self, line: LineId, options: FxoOptions, sink: EventSink, clock: Clock) -> None:
         """Raises `ConfigError` when the profile is missing or wrong."""
@@ -95,19 +142,31 @@ class FxoLine:
         self._options = options
         self._sink = sink
         self._clock = clock
-        profile = load_profile(options.profile)
-        self._port = profile.port(options.port)
-        self._timing = profile.debounce.timing(options.on_hook_ms)
+        self._profile = load_profile(options.profile)
+        self._port: Port = self._profile.port(options.port)
+        self._flash_s = 0.1
+        self._timing = self._timing_of(None if options.country is None else profile_of(options.country))
         if self._port.hook_relay is None:
             # An instance can do less than its type: without a relay a line is only listened to.
             vars(self)["actions"] = frozenset()
-        self._inbox: queue.SimpleQueue[_Edge | _Seize | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._worker = Worker(f"line-{line}", self._run)
+        self._loop_closed = threading.Event()
+        self._pins: PortPins | None = None
+        self._dialling: Worker | None = None
+        self._by_sound = False
+
+    def use_country(self, country: CountryProfile) -> None:
+        """The box's country, for a line whose options name none. Before `start`."""
+        if self._options.country is None:
+            self._timing = self._timing_of(country)
 
     def start(self) -> None:
         self._worker.start()
 
     def stop(self) -> None:
+        if self._dialling is not None:
+            self._dialling.stop(3.0)
         self._worker.request_stop()
         self._inbox.put(None)
         self._worker.join(5.0)
@@ -124,23 +183,88 @@ class FxoLine:
         return card_source(device, device_channels=channels, take=(channel,), clock=self._clock)
 
     def dial(self, number: str) -> None:
-        raise DeviceError(f"line {self._line}: this board cannot dial {len(number)} digits; dial on the handset")
+        """Takes the line and dials. Raises `DeviceError` when it cannot, or when somebody uses the line."""
+        self._needs_relay(f"dial {len(number)} digits")
+        bare = re.sub(r"[\s()./-]", "", number).lstrip("+")
+        if not re.fullmatch(r"[0-9*#ABCD]{1,40}", bare, re.ASCII):
+            raise DeviceError(f"line {self._line}: {len(number)} characters that are no telephone number: not dialled")
+        pins = self._pins
+        if pins is None:
+            raise DeviceError(f"line {self._line}: its board is not there and cannot dial; plug it in")
+        if self._loop_closed.is_set():
+            raise DeviceError(f"line {self._line}: a telephone on it is in use; hang it up before the box dials")
+        if self._dialling is not None and self._dialling.alive:
+            raise DeviceError(f"line {self._line}: it is dialling already")
+        self._dialling = Worker(f"dial-{self._line}", lambda stop: self._dial(bare, pins, stop))
+        self._dialling.start()
 
     def answer(self) -> None:
-        self._order(_Seize(True), "answer")
+        self._needs_relay("answer")
+        self._inbox.put(_Seize(True))
 
     def hang_up(self) -> None:
-        self._order(_Seize(False), "hang up")
+        self._needs_relay("hang up")
+        if self._dialling is not None:
+            self._dialling.request_stop()
+        self._inbox.put(_Seize(False))
 
-    def _order(self, order: _Seize, what: str) -> None:
+    def flash(self) -> None:
+        """Opens the loop as long as the country's recall key does. Raises `DeviceError` when the box holds no line."""
+        self._needs_relay("flash")
+        pins = self._pins
+        if pins is None or not pins.seized:
+            raise DeviceError(f"line {self._line}: the box does not hold the line and cannot flash; use the handset")
+        self._dialling = Worker(f"dial-{self._line}", lambda _: flash(self._outlet(pins), self._flash_s))
+        self._dialling.start()
+
+    def _needs_relay(self, what: str) -> None:
         if self._port.hook_relay is None:
             raise DeviceError(f"line {self._line}: this board has no hook relay and cannot {what}; use the handset")
-        self._inbox.put(order)
+
+    def _timing_of(self, country: CountryProfile | None) -> LoopTiming:
+        if country is not None:
+            self._flash_s = sum(country.flash_ms) / 2000
+        options = self._options
+        return loop_timing(
+            self._profile.debounce,
+            country,
+            on_hook_ms=options.on_hook_ms,
+            open_loop_ms=options.open_loop_ms,
+            reversal_ends=options.reversal_ends,
+        )
+
+    # --- on the dialling thread -------------------------------------------------------------------------------------
+
+    def _outlet(self, pins: PortPins) -> Outlet:
+        speaker = self._options.playback_device or self._port.audio.playback
+        return Outlet(seize=pins.seize, loop_closed=self._loop_closed, ears=self.audio_source, speaker=speaker)
+
+    def _dial(self, number: str, pins: PortPins, stop: threading.Event) -> None:
+        started = False
+
+        def seized() -> None:
+            nonlocal started
+            started = True
+            self._sink(DialStarted(line=self._line, at=self._clock.now(), number=number))
+
+        try:
+            pulses = self._options.dial == "pulses"
+            dial(number, self._outlet(pins), by_pulses=pulses, seized=seized, stop=stop)
+        except CancelledError:
+            log.info("dialling was cancelled", extra={"offhook": {"line": self._line}})
+        except _LOST as error:
+            extra = {"offhook": {"line": self._line, "number": redact(number), "reason": str(error)}}
+            log.warning("the box could not dial", extra=extra)
+            if not started:  # the person was told that the order was taken: the list shows what became of it
+                self._sink(DialStarted(line=self._line, at=self._clock.now(), number=number))
+            self._sink(CallEnded(line=self._line, at=self._clock.now(), cause=EndCause.FAILED))
 
     # --- on the line's thread ---------------------------------------------------------------------------------------
 
     def _run(self, stop: threading.Event) -> None:
         told_missing = False
+        substitute: SoundSubstitute | None = None
+        off_hook = False
         while not stop.is_set():
             try:
                 pins = PortPins(self._port, self._take_edge, self._clock)
@@ -148,18 +272,34 @@ class FxoLine:
                 if not told_missing:
                     told_missing = True
                     self._tell(LineDown(line=self._line, at=self._clock.now(), reason=_reason(error)))
+                if substitute is None:
+                    substitute = self._listen_instead(off_hook)
                 stop.wait(_RETRY_S)
                 continue
             told_missing = False
+            up = None if substitute is None else substitute.end()
+            substitute = None
             try:
-                self._watch(pins, stop)
+                self._watch(pins, stop, up)
             except _LOST as error:
                 told_missing = True
                 self._tell(LineDown(line=self._line, at=self._clock.now(), reason=_reason(error)))
             finally:
+                off_hook = self._loop_closed.is_set()
+                self._pins = None
+                self._loop_closed.clear()
                 pins.close()
                 self._forget_edges()
             stop.wait(0 if stop.is_set() else _RETRY_S)
+        if substitute is not None:
+            substitute.end()
+
+    def _listen_instead(self, off_hook: bool) -> SoundSubstitute | None:
+        """The board is gone; the line's sound may be on another device."""
+        source = self.audio_source()
+        if self._options.hook_by_sound == SoundPolicy.NEVER or source is None:
+            return None
+        return SoundSubstitute(self._line, source, self._clock, self._tell, off_hook=off_hook)
 
     def _take_edge(self, sensor: Sensor, active: bool, at: Instant) -> None:
         self._inbox.put(_Edge(sensor, active, at))
@@ -168,44 +308,134 @@ class FxoLine:
         while not self._inbox.empty():
             self._inbox.get_nowait()
 
-    def _watch(self, pins: PortPins, stop: threading.Event) -> None:
-        """From the line's `LineUp` until it is lost or the driver stops."""
+    def _watch(self, pins: PortPins, stop: threading.Event, by_sound: LineCondition | None) -> None:
+        """From the line's `LineUp` until it is lost or the driver stops.
+
+        ``by_sound``: what the line's sound made of it while the sensors were gone; the line is up already.
+        """
         opened = self._clock.now()
         levels = {sensor: pin.read() for sensor, pin in pins.sensors.items()}
         watch = LoopWatch(self._line, self._timing)
         for sensor, active in levels.items():
             watch.feed(sensor, active, opened)
+        self._note_loop(watch)
+        self._pins = pins
+        ears = self._second_opinion()
         # Ringing and a lifted handset show themselves only over time: look before saying what the line is doing.
         settle_ms = max(2 * self._timing.ring.min_burst_ms, 2 * self._timing.hook.off_hook_ms)
         up_at: Instant | None = opened.plus_s(settle_ms / 1000)
         checked = opened
-        while not stop.is_set():
-            now = self._clock.now()
-            wakes = [checked.plus_s(_CHECK_S), *([] if up_at is None else [up_at])]
-            if (due := watch.due()) is not None:
-                wakes.append(due.plus_s(_LATE_EDGE_S))
-            item = self._next(min(wake.seconds_since(now) for wake in wakes))
-            if item is None:
-                checked = self._clock.now()
-                if any(pin.read() != levels[sensor] for sensor, pin in pins.sensors.items()):
-                    item = self._next(_LATE_EDGE_S)  # the edge is on its way, or it was lost
-            events: list[LineEvent] = []
-            if isinstance(item, _Edge):
-                levels[item.sensor] = item.active
-                events = watch.feed(item.sensor, item.active, item.at)
-            elif isinstance(item, _Seize):
-                pins.seize(item.on)
-            else:
-                events = self._make_up_for_lost_edges(pins, levels, watch)
-                events += watch.advance(self._clock.now().plus_s(-_LATE_EDGE_S))
-            if up_at is None:
-                for event in events:
-                    self._tell(event)
-            elif self._clock.now().seconds_since(up_at) >= 0:
-                up_at = None
-                self._tell(LineUp(line=self._line, at=self._clock.now(), condition=watch.condition))
+        cut = False
+        try:
+            while not stop.is_set():
+                now = self._clock.now()
+                wakes = [checked.plus_s(_CHECK_S), *([] if up_at is None else [up_at])]
+                if (due := watch.due()) is not None:
+                    wakes.append(due.plus_s(_LATE_EDGE_S))
+                item = self._next(min(wake.seconds_since(now) for wake in wakes))
+                if item is None:
+                    checked = self._clock.now()
+                    if any(pin.read() != levels[sensor] for sensor, pin in pins.sensors.items()):
+                        item = self._next(_LATE_EDGE_S)  # the edge is on its way, or it was lost
+                events = self._take(item, pins, levels, watch)
+                self._note_loop(watch)
+                if up_at is None and not cut:
+                    for event in self._not_our_own(events):
+                        self._tell(event)
+                elif up_at is not None and self._clock.now().seconds_since(up_at) >= 0:
+                    up_at = None
+                    self._come_up(watch, by_sound)
+                if up_at is None and watch.cut != cut:
+                    cut = watch.cut
+                    self._say_cut(cut, watch)
+        finally:
+            if ears is not None:
+                ears.stop()
 
-    def _next(self, wait_s: float) -> _Edge | _Seize | None:
+    def _take(
+        self, item: _Item | None, pins: PortPins, levels: dict[Sensor, bool], watch: LoopWatch
+    ) -> list[LineEvent]:
+        if isinstance(item, _Edge):
+            levels[item.sensor] = item.active
+            return watch.feed(item.sensor, item.active, item.at)
+        if isinstance(item, _Seize):
+            pins.seize(item.on)
+            return []
+        if isinstance(item, _BySound):
+            return self._heard_beside(item.event, watch)
+        events = self._make_up_for_lost_edges(pins, levels, watch)
+        return events + watch.advance(self._clock.now().plus_s(-_LATE_EDGE_S))
+
+    def _note_loop(self, watch: LoopWatch) -> None:
+        if watch.loop_closed:
+            self._loop_closed.set()
+        else:
+            self._loop_closed.clear()
+
+    def _come_up(self, watch: LoopWatch, by_sound: LineCondition | None) -> None:
+        now = self._clock.now()
+        if by_sound is None:
+            self._tell(LineUp(line=self._line, at=now, condition=watch.condition))
+            return
+        self._tell(LineAlarm(line=self._line, at=now, key="hook_by_sound", raised=False))
+        was, is_ = (c is LineCondition.IN_CALL for c in (by_sound, watch.condition))
+        if was != is_:
+            self._tell((OffHook if is_ else OnHook)(line=self._line, at=now, by_sound=True))
+
+    def _say_cut(self, cut: bool, watch: LoopWatch) -> None:
+        now = self._clock.now()
+        if cut:
+            reason = "the line has no battery: it is cut, unplugged at the wall socket, or out of service"
+            self._tell(LineDown(line=self._line, at=now, reason=reason))
+        else:
+            self._tell(LineUp(line=self._line, at=now, condition=watch.condition))
+
+    def _not_our_own(self, events: list[LineEvent]) -> list[LineEvent]:
+        """Without the pulses that the box itself dials, and without what the sound had told before."""
+        dialling = self._dialling is not None and self._dialling.alive
+        kept: list[LineEvent] = []
+        for event in events:
+            if isinstance(event, DigitDialled) and dialling:
+                continue
+            if isinstance(event, OffHook) and self._by_sound and not event.by_sound:
+                self._by_sound = False  # the sensor has woken up: the call is the one the sound found
+                continue
+            kept.append(event)
+        return kept
+
+    def _second_opinion(self) -> SoundWatch | None:
+        source = self.audio_source()
+        if self._options.hook_by_sound != SoundPolicy.ALWAYS or source is None:
+            return None
+
+        def tell(event: LineEvent) -> None:
+            self._inbox.put(_BySound(event))
+
+        ears = SoundWatch(
+            self._line,
+            source,
+            self._clock,
+            timing=SoundTiming(),
+            up=lambda _c, _at: None,
+            lost=lambda _r, _at: None,
+            tell=tell,
+        )
+        ears.start()
+        return ears
+
+    def _heard_beside(self, event: LineEvent, watch: LoopWatch) -> list[LineEvent]:
+        """Somebody talks and the sensors do not see it; or the talk that only the sound saw is over."""
+        if isinstance(event, OffHook) and not self._by_sound and watch.condition is LineCondition.IDLE:
+            self._by_sound = True
+            reason = "somebody talks on it, and the loop sensor sees no handset lifted"
+            self._tell(LineAlarm(line=self._line, at=event.at, key="hook_by_sound", params=(("reason", reason),)))
+            return [event]
+        if isinstance(event, OnHook | CallEnded) and self._by_sound:
+            self._by_sound = isinstance(event, CallEnded)
+            return [event]
+        return []
+
+    def _next(self, wait_s: float) -> _Item | None:
         try:
             return self._inbox.get(timeout=max(0.0, wait_s))
         except queue.Empty:

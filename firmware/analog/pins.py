@@ -68,7 +68,12 @@ class PortPins:
     def __init__(self, port: Port, sink: EdgeSink, clock: Clock) -> None:
         self.sensors: dict[Sensor, SensorPin] = {}
         self._relay: gpiozero.OutputDevice | None = None
-        wanted = {Sensor.RING: port.ring, Sensor.OFF_HOOK: port.off_hook, Sensor.POLARITY: port.polarity}
+        wanted = {
+            Sensor.RING: port.ring,
+            Sensor.OFF_HOOK: port.off_hook,
+            Sensor.POLARITY: port.polarity,
+            Sensor.BATTERY: port.battery,
+        }
         try:
             for sensor, spec in wanted.items():
                 if spec is not None:
@@ -78,6 +83,11 @@ class PortPins:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def seized(self) -> bool:
+        """The box holds the line."""
+        return self._relay is not None and bool(self._relay.value)
 
     def seize(self, on: bool) -> None:
         """Takes the line off-hook, or lets go of it."""

@@ -67,12 +67,16 @@ class Debounce:
     on_hook_ms: int = field(default=HookTiming().on_hook_ms, validator=_within(50, 2000))
     polarity_ms: int = field(default=80, validator=_within(20, 1000))
 
-    def timing(self, on_hook_ms: int | None = None) -> LoopTiming:
+    def timing(
+        self, on_hook_ms: int | None = None, *, open_loop_ms: int | None = None, reversal_ends: bool = False
+    ) -> LoopTiming:
         """The same for the recognisers; ``on_hook_ms`` goes before the profile's."""
         return LoopTiming(
             ring=RingTiming(max_gap_ms=self.ring_gap_ms, min_burst_ms=self.ring_min_ms),
             hook=HookTiming(off_hook_ms=self.off_hook_ms, on_hook_ms=on_hook_ms or self.on_hook_ms),
             polarity_hold_ms=self.polarity_ms,
+            open_loop_ms=open_loop_ms,
+            reversal_ends=reversal_ends,
         )
 
 
@@ -83,6 +87,8 @@ class Audio:
     device: str = field(validator=validators.min_len(1))
     channels: int = field(default=1, validator=_within(1, 32))
     channel: int = field(default=0, validator=validators.ge(0))
+    playback: str | None = field(default=None, validator=validators.optional(validators.min_len(1)))
+    """An ALSA device that speaks to the line while the hook relay holds it: DTMF and prompts."""
 
     def __attrs_post_init__(self) -> None:
         if self.channel >= self.channels:
@@ -100,10 +106,14 @@ class Port:
     """Some boards cannot tell polarity: no answer supervision then."""
     hook_relay: OutputPin | None = None
     """Seizes the line. It must make ``off_hook`` active, as a lifted handset does."""
+    battery: InputPin | None = None
+    """Active while the exchange feeds the line (3 V and more, either way round): tells a cut line, and an open loop
+    from a hook flash."""
 
     def pins(self) -> Iterator[int | str]:
         """Every pin the port uses."""
-        yield from (p.pin for p in (self.ring, self.off_hook, self.polarity, self.hook_relay) if p is not None)
+        pins = (self.ring, self.off_hook, self.polarity, self.battery, self.hook_relay)
+        yield from (p.pin for p in pins if p is not None)
 
 
 @frozen(kw_only=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -246,7 +247,7 @@ class _ToneCadence:
         return self._cycles[0][0] if equal else None
 
 
-def _within(frequency: NDArray[np.float64], band: tuple[float, float]) -> NDArray[np.bool_]:
+def _within(frequency: NDArray[np.floating[Any]], band: tuple[float, float]) -> NDArray[np.bool_]:
     result: NDArray[np.bool_] = (frequency >= band[0]) & (frequency <= band[1])
     return result
 

@@ -11,7 +11,18 @@ import numpy as np
 
 from firmware.analog.sound_hook import Heard, SoundHook, SoundReport, SoundTiming
 from firmware.errors import AudioDeviceError
-from firmware.events import CallEnded, LineCondition, LineEvent, OffHook, OnHook, Ring, RingPaused
+from firmware.events import (
+    CallEnded,
+    LineAlarm,
+    LineCondition,
+    LineDown,
+    LineEvent,
+    LineUp,
+    OffHook,
+    OnHook,
+    Ring,
+    RingPaused,
+)
 from firmware.model import Instant, LineId
 from firmware.ports import AudioSource, Clock
 from firmware.worker import Worker
@@ -105,6 +116,52 @@ class SoundWatch:
             Heard.ON_HOOK: OnHook,
         }
         return kinds[report.what](line=self._line, at=report.at, by_sound=True)
+
+
+class SoundSubstitute:
+    """The line's sound in place of its sensors, from the loss of the board to `end`."""
+
+    def __init__(
+        self, line: LineId, source: AudioSource, clock: Clock, tell: Callable[[LineEvent], None], *, off_hook: bool
+    ) -> None:
+        self._line = line
+        self._tell = tell
+        self._condition: LineCondition | None = None
+        self._watch = SoundWatch(
+            line,
+            source,
+            clock,
+            timing=SoundTiming(),
+            up=self._up,
+            lost=self._lost,
+            tell=self._heard,
+            off_hook=off_hook,
+        )
+        self._watch.start()
+
+    def end(self) -> LineCondition | None:
+        """What the line was doing, by its sound; None when that was never known."""
+        self._watch.stop()
+        return self._condition
+
+    def _up(self, condition: LineCondition, at: Instant) -> None:
+        if self._condition is None:
+            reason = "its board is gone; calls are found from its sound alone"
+            self._tell(LineUp(line=self._line, at=at, condition=condition, by_sound=True))
+            self._tell(LineAlarm(line=self._line, at=at, key="hook_by_sound", params=(("reason", reason),)))
+            self._condition = condition
+
+    def _lost(self, reason: str, at: Instant) -> None:
+        if self._condition is not None:
+            self._condition = None
+            self._tell(LineDown(line=self._line, at=at, reason=reason))
+
+    def _heard(self, event: LineEvent) -> None:
+        self._tell(event)
+        if isinstance(event, OffHook):
+            self._condition = LineCondition.IN_CALL
+        elif isinstance(event, OnHook):
+            self._condition = LineCondition.IDLE
 
 
 def _condition(hook: SoundHook) -> LineCondition:

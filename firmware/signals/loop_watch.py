@@ -6,10 +6,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from firmware.events import LineCondition, LineEvent, OffHook, OnHook, PolarityReversed, Ring, RingPaused
+from firmware.events import (
+    CallEnded,
+    DigitDialled,
+    LineCondition,
+    LineEvent,
+    OffHook,
+    OnHook,
+    PolarityReversed,
+    Ring,
+    RingPaused,
+)
 from firmware.model import Instant, LineId
 from firmware.signals.hook import HookChanged, HookDetector, HookTiming
 from firmware.signals.polarity import PolarityDetector
+from firmware.signals.pulse_dial import PulsedDigit, PulseDialDetector
 from firmware.signals.ring import BurstBegan, RingDetector, RingReport, RingTiming
 
 
@@ -19,6 +30,8 @@ class Sensor(StrEnum):
     RING = "ring"
     OFF_HOOK = "off_hook"
     POLARITY = "polarity"
+    BATTERY = "battery"
+    """The exchange feeds the line: few boards can tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +39,15 @@ class LoopTiming:
     ring: RingTiming = field(default_factory=RingTiming)
     hook: HookTiming = field(default_factory=HookTiming)
     polarity_hold_ms: int = 80
+    open_loop_ms: int | None = None
+    """The loop opened for so long or longer, though not for good, is the exchange's word that the far end has gone
+    (CPC, 250 to 900 ms). None: such a break is a hook flash. Must be longer than the flashes of this line."""
+    reversal_ends: bool = False
+    """Polarity that goes back to normal in a call is its end."""
+    battery_cpc_ms: int = 100
+    """Shorter losses of battery in a call are no message."""
+    battery_cut_ms: int = 1200
+    """Longer ones are a cut line: exchanges open the loop for 900 ms at most."""
 
 
 class LoopWatch:
@@ -36,6 +58,12 @@ class LoopWatch:
         self._ring = RingDetector(timing.ring)
         self._hook = HookDetector(timing.hook, off_hook=off_hook)
         self._polarity = PolarityDetector(timing.polarity_hold_ms)
+        self._pulses = PulseDialDetector(closed=off_hook)
+        self._timing = timing
+        self._broken: Instant | None = None
+        self._dead: Instant | None = None
+        self._reversed = False
+        self._cut = False
 
     @property
     def condition(self) -> LineCondition:
@@ -44,6 +72,16 @@ class LoopWatch:
             return LineCondition.IN_CALL
         return LineCondition.RINGING if self._ring.ringing else LineCondition.IDLE
 
+    @property
+    def cut(self) -> bool:
+        """The exchange has not fed the line for longer than it ever opens the loop."""
+        return self._cut
+
+    @property
+    def loop_closed(self) -> bool:
+        """What the loop sensor says, certain or not."""
+        return self._hook.level
+
     def feed(self, sensor: Sensor, active: bool, at: Instant) -> list[LineEvent]:
         """``sensor`` changed to ``active`` (or was read again) at ``at``."""
         events = self.advance(at)
@@ -51,7 +89,11 @@ class LoopWatch:
             case Sensor.RING:
                 events += self._from_ring(self._ring.feed(active, at))
             case Sensor.OFF_HOOK:
+                events += self._from_pulses(self._pulses.feed(active, at))
+                events += self._from_loop(active, at)
                 events += self._from_hook(self._hook.feed(active, at))
+            case Sensor.BATTERY:
+                events += self._from_battery(active, at)
             case Sensor.POLARITY:
                 events += self._from_polarity(self._polarity.feed(active, at, disturbed=self._ring.disturbed))
         return events
@@ -59,7 +101,10 @@ class LoopWatch:
     def advance(self, now: Instant) -> list[LineEvent]:
         """Time has passed up to ``now`` without an edge."""
         disturbed = self._ring.disturbed
+        if self._dead is not None and now.seconds_since(self._dead) >= self._timing.battery_cut_ms / 1000:
+            self._cut = True
         return [
+            *self._from_pulses(self._pulses.advance(now)),
             *self._from_ring(self._ring.advance(now)),
             *self._from_hook(self._hook.advance(now)),
             *self._from_polarity(self._polarity.advance(now, disturbed=disturbed)),
@@ -67,7 +112,11 @@ class LoopWatch:
 
     def due(self) -> Instant | None:
         """When `advance` may have something to say; None: not before the next edge."""
-        dues = [d for d in (self._ring.due(), self._hook.due(), self._polarity.due()) if d is not None]
+        cut = None
+        if self._dead is not None and not self._cut:
+            cut = self._dead.plus_s(self._timing.battery_cut_ms / 1000)
+        all_dues = (self._ring.due(), self._hook.due(), self._polarity.due(), self._pulses.due(), cut)
+        dues = [d for d in all_dues if d is not None]
         return min(dues, key=lambda d: d.boot_ns, default=None)
 
     def _from_ring(self, reports: Iterable[RingReport]) -> list[LineEvent]:
@@ -77,7 +126,44 @@ class LoopWatch:
         ]
 
     def _from_hook(self, reports: Iterable[HookChanged]) -> list[LineEvent]:
-        return [OffHook(line=self._line, at=r.at) if r.off_hook else OnHook(line=self._line, at=r.at) for r in reports]
+        events: list[LineEvent] = []
+        for report in reports:
+            self._broken = None
+            if report.off_hook:
+                self._reversed = False
+            events.append((OffHook if report.off_hook else OnHook)(line=self._line, at=report.at))
+        return events
+
+    def _from_loop(self, closed: bool, at: Instant) -> list[LineEvent]:
+        """The loop closes again after a break that was too short for a handset put back."""
+        if not self._hook.off_hook or closed == self._hook.level:
+            return []
+        began, self._broken = self._broken, None if closed else at
+        shortest_ms = self._timing.open_loop_ms
+        if not closed or began is None or shortest_ms is None or at.seconds_since(began) < shortest_ms / 1000:
+            return []
+        return [CallEnded(line=self._line, at=began)]
+
+    def _from_battery(self, fed: bool, at: Instant) -> list[LineEvent]:
+        if not fed:
+            self._dead = self._dead or at
+            return []
+        began, self._dead = self._dead, None
+        self._cut = False
+        if began is None or not self._hook.off_hook:
+            return []
+        gone_s = at.seconds_since(began)
+        message = self._timing.battery_cpc_ms / 1000 <= gone_s < self._timing.battery_cut_ms / 1000
+        return [CallEnded(line=self._line, at=began)] if message else []
+
+    def _from_pulses(self, digits: Iterable[PulsedDigit]) -> list[LineEvent]:
+        return [DigitDialled(line=self._line, at=d.at, digit=d.digit) for d in digits]
 
     def _from_polarity(self, reports: Iterable[Instant]) -> list[LineEvent]:
-        return [PolarityReversed(line=self._line, at=at) for at in reports]
+        events: list[LineEvent] = []
+        for at in reports:
+            events.append(PolarityReversed(line=self._line, at=at))
+            if self._hook.off_hook and self._timing.reversal_ends and self._reversed:
+                events.append(CallEnded(line=self._line, at=at))
+            self._reversed = not self._reversed
+        return events

@@ -41,6 +41,13 @@ ALARMS: dict[str, AlarmText] = {
         "Check the cable and the power supply of the device; a weak USB supply is the usual cause.",
         "请检查设备的线缆和供电；USB 供电不足是最常见的原因。",
     ),
+    "hook_by_sound": AlarmText(
+        _W,
+        "Line {subject} is followed by its sound only: {reason}",
+        "线路 {subject} 目前仅靠声音判断摘挂机：{reason}",
+        "Check the line board and its wiring. Until then calls are found, but their moments are estimates.",
+        "请检查线路板及其接线。在此之前仍能检测到通话，但时间为估计值。",
+    ),
     "sound_lost": AlarmText(
         _C,
         "No sound from line {subject}: {reason}",

@@ -1,0 +1,188 @@
+"""The box in charge of a line: takes it, waits for current and dial tone, dials, flashes, and refuses when it must."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from firmware.analog.dial_tone import DialToneWait
+from firmware.analog.dialler import CancelledError, Outlet, dial, tones
+from firmware.analog.line_timing import loop_timing
+from firmware.analog.profile import Debounce
+from firmware.errors import DeviceError
+from firmware.events import CallEnded, DialStarted, EndCause, LineUp, OffHook, OnHook
+from firmware.model import Instant
+from firmware.signals.countries import profiles
+from firmware.signals.dtmf import DtmfDetector
+from firmware.signals.pulse_dial import PulseDialDetector
+from firmware.worker import Worker
+from tests.analog.hat import Hat
+
+RELAY = 16
+
+
+@pytest.fixture
+def hat():
+    hat = Hat()
+    yield hat
+    hat.close()
+
+
+class Office:
+    """Draws loop current through the hook relay of port 1, as a line with battery does."""
+
+    def __init__(self, hat):
+        self.hat, self.battery, self.loop = hat, True, []
+        self.worker = Worker("office", self.run)
+        self.worker.start()
+
+    def run(self, stop):
+        shown = False
+        while not stop.is_set():
+            relay = [level for pin, level in list(self.hat.chip.outputs) if pin == RELAY]
+            closed = bool(relay and relay[-1]) and self.battery
+            if closed != shown:
+                shown = closed
+                self.loop.append((closed, time.monotonic()))
+                self.hat.show("off_hook", closed)
+            time.sleep(0.001)
+
+
+@pytest.fixture
+def office(hat):
+    office = Office(hat)
+    yield office
+    office.worker.stop()
+
+
+def wait_for(told, *kinds, deadline_s=15.0):
+    until = time.monotonic() + deadline_s
+    while not all(kind in told.kinds for kind in kinds):
+        assert time.monotonic() < until, told.kinds
+        time.sleep(0.02)
+
+
+def pulses(loop):
+    """What an exchange counts."""
+    detector, digits = PulseDialDetector(), []
+    for closed, at in loop:
+        digits += detector.feed(closed, Instant(round(at * 1e9), 0))
+    digits += detector.advance(Instant(round((loop[-1][1] + 1) * 1e9), 0))
+    return "".join(d.digit for d in digits)
+
+
+def test_it_dials_by_pulses_and_hangs_up(hat, office):
+    line, told = hat.line(dial="pulses", audio_device="there-is-none")
+    told.wait(LineUp)
+    began = time.monotonic()
+    line.dial("31-0")
+    assert time.monotonic() - began < 0.2
+    wait_for(told, DialStarted, OffHook)
+    with pytest.raises(DeviceError, match=r"in use|already"):
+        line.dial("110")
+    until = time.monotonic() + 12
+    while len(office.loop) < 1 + 2 * 14 and time.monotonic() < until:
+        time.sleep(0.05)
+    assert pulses(office.loop) == "310"
+    line.hang_up()
+    wait_for(told, OnHook)
+    assert told.kinds == [LineUp, DialStarted, OffHook, OnHook]
+    assert [e.number for e in told.events if isinstance(e, DialStarted)] == ["310"]
+
+
+def test_without_battery_it_says_so_and_lets_go(hat, office):
+    office.battery = False
+    line, told = hat.line(dial="pulses")
+    told.wait(LineUp)
+    line.dial("110")
+    wait_for(told, DialStarted, CallEnded)
+    assert told.events[-1].cause is EndCause.FAILED
+    assert [level for pin, level in hat.chip.outputs if pin == RELAY][-1] == 0
+
+
+def test_it_does_not_dial_into_a_talk(hat):
+    line, told = hat.line(dial="pulses")
+    told.wait(LineUp)
+    hat.show("off_hook", True)
+    wait_for(told, OffHook)
+    with pytest.raises(DeviceError, match="in use"):
+        line.dial("110")
+    with pytest.raises(DeviceError, match="does not hold"):
+        line.flash()
+
+
+def test_a_flash_is_no_hang_up(hat, office):
+    line, told = hat.line()
+    told.wait(LineUp)
+    line.answer()
+    wait_for(told, OffHook)
+    line.flash()
+    time.sleep(1.5)
+    assert told.kinds == [LineUp, OffHook]
+    assert [closed for closed, _ in office.loop] == [True, False, True]
+    assert 0.05 < office.loop[2][1] - office.loop[1][1] < 0.2
+
+
+def test_its_tones_are_heard_as_what_was_dialled():
+    pcm = np.frombuffer(tones("1234567890*#ABCD"), dtype="<i2")
+    detector = DtmfDetector(8000)
+    heard = [d.digit for at in range(0, len(pcm), 800) for d in detector.feed(pcm[at : at + 800])]
+    heard += [d.digit for d in detector.feed(np.zeros(1600, dtype=np.int16))]
+    assert "".join(heard) == "1234567890*#ABCD"
+
+
+def test_hanging_up_stops_the_dialling():
+    relay, stop = [], threading.Event()
+    closed = threading.Event()
+    closed.set()
+    stop.set()
+    outlet = Outlet(seize=relay.append, loop_closed=closed, ears=lambda: None, speaker=None)
+    with pytest.raises(CancelledError):
+        dial("110", outlet, by_pulses=True, seized=lambda: None, stop=stop)
+    assert relay == [True, False]
+
+
+def test_stars_cannot_be_pulsed():
+    closed = threading.Event()
+    closed.set()
+    outlet = Outlet(seize=lambda _: None, loop_closed=closed, ears=lambda: None, speaker=None)
+    with pytest.raises(DeviceError, match="pulses"):
+        dial("*21#", outlet, by_pulses=True, seized=lambda: None, stop=threading.Event())
+
+
+@pytest.mark.parametrize("code", sorted(profiles()))
+def test_dial_tone_is_heard_in_every_country(code):
+    dice = np.random.default_rng(8)
+    for tone in profiles()[code].tone("dial"):
+        ms = tone.cadence.ms or (3000,)
+        t = np.arange(8000 * 6) / 8000
+        wave = sum(np.sin(2 * np.pi * f * t) for f in tone.frequencies_hz) / len(tone.frequencies_hz)
+        if tone.modulated_by_hz:
+            wave = wave * (1 + 0.8 * np.sin(2 * np.pi * tone.modulated_by_hz * t)) / 1.8
+        gate, at = np.zeros(len(t)), 0
+        while at < len(t):
+            for n, length in enumerate(ms):
+                gate[at : at + length * 8] = n % 2 == 0
+                at += length * 8
+        pcm = (wave * gate * 3000 + dice.standard_normal(len(t)) * 20).astype(np.int16)
+        assert DialToneWait(8000).hear(pcm), (code, tone)
+
+
+def test_speech_and_silence_are_no_dial_tone():
+    dice = np.random.default_rng(8)
+    noise = (dice.standard_normal(8000 * 60) * 2000).astype(np.int16)
+    assert not DialToneWait(8000).hear(noise)
+    assert not DialToneWait(8000).hear(np.zeros(8000 * 60, dtype=np.int16))
+
+
+def test_a_break_that_may_be_a_flash_never_ends_a_call():
+    for country in profiles().values():
+        timing = loop_timing(Debounce(), country)
+        assert timing.hook.on_hook_ms > country.flash_ms[1], country.code
+        if timing.open_loop_ms is not None:
+            assert country.flash_ms[1] < timing.open_loop_ms < timing.hook.on_hook_ms, country.code
+    asked = loop_timing(Debounce(), profiles()["US"], on_hook_ms=700, open_loop_ms=0, reversal_ends=True)
+    assert (asked.hook.on_hook_ms, asked.open_loop_ms, asked.reversal_ends) == (700, None, True)
