@@ -83,6 +83,8 @@ class LineSettings:
     country: str | None = attrs.field(default=None, validator=attrs.validators.optional(country_code))
     answer_supervision: bool | None = None
     """The line tells when the other side answers. None: a SIM does, an analog line does not."""
+    hangup_on_busy_tone: bool = True
+    """A busy tone that lasts ends a call on an analog line, though the handset is still up."""
     device: str | None = attrs.field(default=None, validator=attrs.validators.optional(short_text(200)))
     """Where the device is plugged in, kept with lines the box found by itself: it stays the same line."""
     options: Any = attrs.field(factory=dict)

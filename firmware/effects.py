@@ -124,6 +124,11 @@ class Hearing(StrEnum):
     NOTHING = "nothing"
     CALLER_ID = "caller_id"
     DIGITS = "digits"
+    """A handset that is up may dial; the network's tones mean nothing."""
+    PROGRESS = "progress"
+    """A call goes out: its digits, and what the tones say of it."""
+    TONES = "tones"
+    """A call is up: the tones that say it is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

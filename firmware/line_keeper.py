@@ -111,7 +111,7 @@ class LineKeeper:
         )
         self._runtime.add(running)
         if source is not None:
-            self._recorder.add_line(line.id, source, wanted.preroll_s, _listener(line.id, driver, country))
+            self._recorder.add_line(line.id, source, wanted.preroll_s, _listener(line, driver, country))
         self._running[line.id] = wanted
         driver.start()
 
@@ -135,6 +135,13 @@ def policy_of(line: LineSettings, preroll_s: float, country: CountryProfile) -> 
     )
 
 
-def _listener(line: LineId, driver: LineDriver, country: CountryProfile) -> LineListener | None:
+def _listener(line: LineSettings, driver: LineDriver, country: CountryProfile) -> LineListener | None:
     """Decoders of what an analog line carries; a module says everything in words."""
-    return AnalogListener(line, country=country) if driver.kind is LineKind.ANALOG else None
+    if driver.kind is not LineKind.ANALOG:
+        return None
+    return AnalogListener(
+        line.id,
+        country=country,
+        estimate_answer=not line.tells_answer(driver.kind),
+        end_on_busy_tone=line.hangup_on_busy_tone,
+    )

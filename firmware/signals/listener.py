@@ -11,34 +11,54 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware.effects import Hearing, ListenFor
-from firmware.events import CallerId, DigitDialled, LineEvent
+from firmware.events import Alerting, Answered, CallEnded, CallerId, DigitDialled, EndCause, LineEvent
 from firmware.model import Instant, LineId
 from firmware.ports import Block
-from firmware.signals.callerid_fsk import FskMessage
+from firmware.signals.call_progress import CallProgress, Progress
+from firmware.signals.callerid_dtmf import DtmfCallerId
+from firmware.signals.callerid_message import CallerIdMessage
 from firmware.signals.callerid_search import CallerIdSearch
 from firmware.signals.countries import CountryProfile, profile_of
-from firmware.signals.dtmf import DtmfDetector
+from firmware.signals.dtmf import Digit, DtmfDetector
 
 log = logging.getLogger("offhook.signals")
 
-_MEMORY_S = 3.0
+_MEMORY_S = 6.0
 """Sound kept for an order that looks back, and that reaches us late."""
-_LOOK_BACK_S = 1.0
-"""A ring is certain only after its caller ID may have begun: some exchanges send it first."""
+_LOOK_BACK_S = 4.0
+"""Some exchanges send the caller ID before the first ring: 20 digits take 3 s."""
+_DIGIT_S = 0.1
+"""Longer than what is left of the last digit of a caller ID, which must not be dialled again."""
+_CAUSES = {
+    Progress.BUSY: EndCause.BUSY,
+    Progress.FAILED: EndCause.FAILED,
+    Progress.FAR_END_GONE: EndCause.NORMAL,
+}
 _CALLER_ID_S = 8.0
 """A caller ID comes so long after the order at the latest: 2 s of ringing, 0.5 to 1.5 s of silence, 3 s of message."""
 
 
 class _Session:
-    """The sound since one order, and which sample was heard when."""
+    """The sound since one order, what listens to it, and which sample was heard when."""
 
-    def __init__(self, rate_hz: int, what: Hearing) -> None:
+    def __init__(self, rate_hz: int, what: Hearing, country: CountryProfile) -> None:
         self.rate_hz = rate_hz
-        self.caller_id = CallerIdSearch(rate_hz) if what is Hearing.CALLER_ID else None
-        self.digits = DtmfDetector(rate_hz) if what is Hearing.DIGITS else None
+        caller_id = what is Hearing.CALLER_ID
+        self.caller_id = CallerIdSearch(rate_hz) if caller_id else None
+        self.dtmf_caller_id = DtmfCallerId(rate_hz) if caller_id else None
+        self.digits = DtmfDetector(rate_hz) if what is not Hearing.TONES else None
+        self.progress: CallProgress | None = None
+        self.progress_from = 0
         self._starts: list[int] = []
         self._moments: list[Instant] = []
         self._samples = 0
+        if what in (Hearing.PROGRESS, Hearing.TONES):
+            self.follow(country, outgoing=what is Hearing.PROGRESS)
+
+    def follow(self, country: CountryProfile, *, outgoing: bool) -> None:
+        """From now on the tones of a call are listened for."""
+        self.progress = CallProgress(self.rate_hz, country, outgoing=outgoing)
+        self.progress_from = self._samples
 
     def count(self, pcm: NDArray[np.int16], at: Instant) -> None:
         self._starts.append(self._samples)
@@ -55,7 +75,8 @@ class _Session:
 class AnalogListener:
     """`LineListener` of an analog line; all calls on one thread.
 
-    Listens to channel ``channel`` (from 0) of ``channels`` interleaved ones.
+    Listens to channel ``channel`` (from 0) of ``channels`` interleaved ones. ``estimate_answer``: the line does not
+    tell when the other side answers, so its sound is asked. ``end_on_busy_tone``: a lasting busy tone ends a call.
     """
 
     def __init__(
@@ -63,12 +84,16 @@ class AnalogListener:
         line: LineId,
         *,
         country: CountryProfile | None = None,
+        estimate_answer: bool = False,
+        end_on_busy_tone: bool = True,
         rate_hz: int = 8000,
         channels: int = 1,
         channel: int = 0,
     ) -> None:
         self._line = line
         self._country = country or profile_of("")
+        self._estimate_answer = estimate_answer
+        self._end_on_busy_tone = end_on_busy_tone
         self._rate_hz = rate_hz
         self._channels = channels
         self._channel = channel
@@ -78,20 +103,29 @@ class AnalogListener:
         self._session: _Session | None = None
         self._replay: list[Block] = []
         self._until: Instant | None = None
+        self._idle_from: Instant | None = None
+        """What was said and dialled in the call before is no caller ID of the next one."""
         self._heard_until: Instant | None = None
         """The end of the last caller ID: it is not told again when the next order looks back."""
 
     def order(self, order: ListenFor) -> None:
         """Listen for this from now on, in the sound since a little before ``order.at`` as well."""
-        self._what = order.what
+        before, self._what = self._what, order.what
+        if before is Hearing.DIGITS and order.what is Hearing.PROGRESS and self._session is not None:
+            # The digit that began the call is in the middle of being heard.
+            self._session.follow(self._country, outgoing=True)
+            return
         self._session = None
         self._replay = []
+        if order.what is not Hearing.CALLER_ID:
+            self._idle_from = order.at
         if order.what is Hearing.NOTHING:
             return
         caller_id = order.what is Hearing.CALLER_ID
         since = order.at.plus_s(-_LOOK_BACK_S) if caller_id else order.at
-        if caller_id and self._heard_until is not None and self._heard_until.boot_ns > since.boot_ns:
-            since = self._heard_until
+        if caller_id:
+            floors = [at for at in (self._heard_until, self._idle_from) if at is not None]
+            since = max([since, *floors], key=lambda at: at.boot_ns)
         self._until = order.at.plus_s(_CALLER_ID_S) if caller_id else None
         self._replay = [b for b in self._memory if self._end(b).boot_ns > since.boot_ns]
 
@@ -117,24 +151,52 @@ class AnalogListener:
             self._session = None
             return []
         if self._session is None or block.lost_frames:
-            self._session = _Session(self._rate_hz, self._what)  # what was cut by a hole is not put together
+            # What was cut by a hole is not put together.
+            self._session = _Session(self._rate_hz, self._what, self._country)
         session = self._session
         pcm = np.frombuffer(block.pcm, dtype="<i2")[self._channel :: self._channels]
         session.count(pcm, block.at)
-        if session.digits is not None:
-            return [
-                DigitDialled(line=self._line, at=session.moment(d.began), digit=d.digit)
-                for d in session.digits.feed(pcm)
+        digits = session.digits.feed(pcm) if session.digits is not None else []
+        if session.caller_id is not None:
+            return self._callers(session, pcm, digits)
+        events: list[LineEvent] = [
+            DigitDialled(line=self._line, at=session.moment(d.began), digit=d.digit) for d in digits
+        ]
+        if session.progress is not None:
+            events += [
+                self._progress(report.what, session.moment(session.progress_from + report.at))
+                for report in session.progress.feed(pcm)
+                if self._wanted(report.what)
             ]
-        assert session.caller_id is not None
-        message = session.caller_id.feed(pcm)
-        return [] if message is None else [self._caller_id(message, session.moment(message.ended))]
+        return events
 
-    def _caller_id(self, found: FskMessage, at: Instant) -> CallerId:
-        self._heard_until = at
-        fields = {"line": self._line, "presentation": found.message.presentation, "votes": found.votes}
+    def _wanted(self, what: Progress) -> bool:
+        if what is Progress.ALERTING:
+            return True
+        return self._estimate_answer if what is Progress.ANSWERED else self._end_on_busy_tone
+
+    def _progress(self, what: Progress, at: Instant) -> LineEvent:
+        log.info("call progress heard", extra={"offhook": {"line": self._line, "progress": what}})
+        if what is Progress.ALERTING:
+            return Alerting(line=self._line, at=at, by_sound=True)
+        if what is Progress.ANSWERED:
+            return Answered(line=self._line, at=at, by_sound=True)
+        return CallEnded(line=self._line, at=at, cause=_CAUSES[what], by_sound=True)
+
+    def _callers(self, session: _Session, pcm: NDArray[np.int16], digits: Sequence[Digit]) -> list[LineEvent]:
+        assert session.caller_id is not None
+        assert session.dtmf_caller_id is not None
+        events: list[LineEvent] = []
+        if (message := session.caller_id.feed(pcm)) is not None:
+            events.append(self._caller_id(message.message, session.moment(message.ended), votes=message.votes))
+        if (dialled := session.dtmf_caller_id.feed(digits)) is not None:
+            events.append(self._caller_id(dialled.message, session.moment(dialled.ended), variant=dialled.variant))
+        return events
+
+    def _caller_id(self, message: CallerIdMessage, at: Instant, **how: int) -> CallerId:
+        self._heard_until = at.plus_s(_DIGIT_S)
+        fields = {"line": self._line, "presentation": message.presentation, **how}
         log.info("caller ID received", extra={"offhook": fields})
-        message = found.message
         return CallerId(
             line=self._line, at=at, number=message.number, name=message.name, presentation=message.presentation
         )

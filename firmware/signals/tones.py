@@ -71,6 +71,8 @@ class ToneDetector:
         chords += [Chord((hz,), tolerance=_SIT_TOLERANCE) for hz in _SIT_HZ]
         self._finder = RunFinder(rate_hz, chords)
         self._history: list[deque[Run]] = [deque(maxlen=_HISTORY) for _ in chords]
+        self.last_heard: dict[ToneName, int] = {}
+        """For each tone: the sample until which it was heard last, told or not."""
         self._told: dict[int, tuple[ToneName, int, bool]] = {}
         """For each chord: what was told of it last, from where on, and whether as lasting."""
 
@@ -119,6 +121,7 @@ class ToneDetector:
         """Each tone once, and once more when it lasts."""
         if name is None:
             return []
+        self.last_heard[name] = ended
         before = self._told.get(chord)
         same = before is not None and before[0] is name and began <= before[1]
         if same and before is not None and (before[2] or not lasting):

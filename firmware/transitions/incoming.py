@@ -67,5 +67,5 @@ def call_answered(state: LineState, event: LineEvent) -> Result:
     state, changed = change(replace(state, deadline_ns=None, floor=at), call, Phase.TALKING)
     # A reversal answers an outgoing call, a lifted handset an incoming one: either way the digits are over.
     state, recording = start_recording(state, at)
-    listen = ListenFor(line=state.line, what=Hearing.NOTHING, at=event.at)
+    listen = ListenFor(line=state.line, what=Hearing.TONES, at=event.at)
     return state, (*changed, *account(event, call=call.id), *recording, listen)

@@ -29,7 +29,7 @@ def handset_lifted(state: LineState, event: OffHook) -> Result:
         return _answered_before_ring(state, event)
     state, begun = begin(state, event, Phase.DIALING, new_call(state, event.at, Direction.OUTGOING))
     state, recording = start_recording(replace(state, last_digit=event.at), open_call(state).started)
-    return state, (*begun, *recording, ListenFor(line=state.line, what=Hearing.DIGITS, at=event.at))
+    return state, (*begun, *recording, ListenFor(line=state.line, what=Hearing.PROGRESS, at=event.at))
 
 
 def _answered_before_ring(state: LineState, event: OffHook) -> Result:
@@ -38,7 +38,7 @@ def _answered_before_ring(state: LineState, event: OffHook) -> Result:
     call = replace(call, answered=call.started)
     state, begun = begin(state, event, Phase.TALKING, call)
     state, recording = start_recording(state, call.started)
-    return state, (*begun, *recording, ListenFor(line=state.line, what=Hearing.NOTHING, at=event.at))
+    return state, (*begun, *recording, ListenFor(line=state.line, what=Hearing.TONES, at=event.at))
 
 
 def digit_in_idle(state: LineState, event: DigitDialled) -> Result:
@@ -48,7 +48,7 @@ def digit_in_idle(state: LineState, event: DigitDialled) -> Result:
     call = replace(new_call(state, event.at, Direction.OUTGOING), number=event.digit, presentation=Presentation.VALID)
     state, begun = begin(state, event, Phase.DIALING, call)
     state, recording = start_recording(replace(state, last_digit=event.at), call.started)
-    return state, (*begun, *recording)
+    return state, (*begun, *recording, ListenFor(line=state.line, what=Hearing.PROGRESS, at=event.at))
 
 
 def digit_dialled(state: LineState, event: DigitDialled) -> Result:

@@ -26,7 +26,7 @@ from firmware.transitions.pieces import (
     with_number,
 )
 
-_HEARING = {Phase.RINGING: Hearing.CALLER_ID, Phase.DIALING: Hearing.DIGITS, Phase.TALKING: Hearing.NOTHING}
+_HEARING = {Phase.RINGING: Hearing.CALLER_ID, Phase.DIALING: Hearing.PROGRESS, Phase.TALKING: Hearing.TONES}
 
 
 def answered_unseen(state: LineState, event: Answered) -> Result:

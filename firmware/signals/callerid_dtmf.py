@@ -1,0 +1,90 @@
+"""Reads a caller ID that is sent as DTMF digits before the first ring; four variants, nothing else is believed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from firmware.model import Presentation
+from firmware.signals.callerid_message import CallerIdMessage
+from firmware.signals.dtmf import Digit
+
+_LONGEST_PAUSE_S = 3.0
+"""Between two digits; what comes later belongs to something else."""
+_MOST_DIGITS = 48
+
+_NUMBER = r"\d{3,20}"
+_VARIANT_1 = re.compile(
+    rf"(?=.*[AB])(?:A(?P<number>{_NUMBER}))?(?:D(?P<redirected>\d{{1,20}}))?(?:B(?P<code>\d{{2}}))?C"
+)
+"""ETSI EN 300 659-1 annex A; Sweden, Finland, India, Brazil, ...: the caller, a diverting number, why there is none."""
+_VARIANT_2 = re.compile(rf"A(?P<number>{_NUMBER})#|D(?P<code>[123])#")
+"""Denmark, the Netherlands."""
+_VARIANT_3 = re.compile(rf"D(?P<number>{_NUMBER})C")
+"""Taiwan, Kuwait."""
+_VARIANT_4 = re.compile(rf"(?P<number>{_NUMBER})#")
+"""Denmark, the Netherlands, older exchanges."""
+_CODES = {
+    "00": Presentation.UNAVAILABLE,
+    "10": Presentation.WITHHELD,
+    "1": Presentation.WITHHELD,
+    "2": Presentation.UNAVAILABLE,
+    "3": Presentation.UNAVAILABLE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DtmfMessage:
+    message: CallerIdMessage
+    raw: str
+    variant: int
+    began: int
+    """Sample at which its first digit began."""
+    ended: int
+    """Sample at which its last digit began."""
+
+
+def parse_dtmf(digits: str) -> tuple[CallerIdMessage, int] | None:
+    """What a whole string of digits says, and the variant it is written in; None: it is no caller ID."""
+    for variant, pattern in enumerate((_VARIANT_1, _VARIANT_2, _VARIANT_3, _VARIANT_4), 1):
+        match = pattern.fullmatch(digits)
+        if match is None:
+            continue
+        groups = match.groupdict()
+        number, code = groups.get("number"), groups.get("code")
+        if number is not None:
+            return CallerIdMessage(number=number, presentation=Presentation.VALID), variant
+        if code in _CODES:
+            return CallerIdMessage(presentation=_CODES[code]), variant
+    return None
+
+
+class DtmfCallerId:
+    """Feed it the digits in order; it tells the message when its last digit has come."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._pause = _LONGEST_PAUSE_S * rate_hz
+        self._digits: list[Digit] = []
+
+    def feed(self, digits: Sequence[Digit]) -> DtmfMessage | None:
+        found: DtmfMessage | None = None
+        for digit in digits:
+            if self._digits and digit.began - self._digits[-1].began > self._pause:
+                self._digits.clear()
+            self._digits.append(digit)
+            if digit.digit in "C#":
+                found = self._told() or found
+                self._digits.clear()
+            del self._digits[:-_MOST_DIGITS]
+        return found
+
+    def _told(self) -> DtmfMessage | None:
+        raw = "".join(d.digit for d in self._digits)
+        parsed = parse_dtmf(raw)
+        if parsed is None:
+            return None
+        message, variant = parsed
+        return DtmfMessage(
+            message=message, raw=raw, variant=variant, began=self._digits[0].began, ended=self._digits[-1].began
+        )

@@ -1,0 +1,158 @@
+"""What the sound of a call says of it, through the listener as the recorder uses it."""
+
+import numpy as np
+import pytest
+
+from firmware.effects import Hearing
+from firmware.events import Alerting, Answered, CallEnded, CallerId, DigitDialled, EndCause
+from firmware.model import Presentation
+from firmware.signals.callerid_dtmf import parse_dtmf
+from firmware.signals.countries import profile_of
+from firmware.signals.listener import AnalogListener
+from tests.signals.generators import RATE_HZ, dtmf, silence, speech
+from tests.signals.test_listener import LINE, START, Wire
+from tests.signals.test_tones import tone, with_noise
+
+BUSY = (350, 350)
+
+
+def wire(**how):
+    return Wire(AnalogListener(LINE, country=profile_of("CN"), **how))
+
+
+def kinds(line):
+    return [type(e) for e in line.events]
+
+
+def seconds(event):
+    return event.at.seconds_since(START)
+
+
+@pytest.fixture
+def voice(tmp_path):
+    sound = speech(tmp_path, "en-gb")
+    if sound is None:
+        pytest.skip("espeak-ng is not installed")
+    return sound
+
+
+def test_busy_tone_after_a_talk_ends_the_call_where_it_began(voice):
+    line = wire().order(Hearing.TONES).hear(voice[: 8 * RATE_HZ]).hear(with_noise(tone((450,), BUSY, 8), -40))
+    (ended,) = line.events
+    assert (type(ended), ended.cause, ended.by_sound) == (CallEnded, EndCause.NORMAL, True)
+    assert seconds(ended) == pytest.approx(8.0, abs=0.05)
+
+
+def test_a_short_busy_tone_ends_nothing():
+    assert wire().order(Hearing.TONES).hear(tone((450,), BUSY, 2)).hear(silence(5)).events == []
+
+
+def test_a_call_is_ended_once():
+    line = wire().order(Hearing.TONES).hear(tone((450,), BUSY, 8)).hear(silence(2)).hear(tone((450,), BUSY, 8))
+    assert kinds(line) == [CallEnded]
+
+
+def test_an_owner_may_not_want_it():
+    assert wire(end_on_busy_tone=False).order(Hearing.TONES).hear(tone((450,), BUSY, 30)).events == []
+
+
+def test_a_number_that_is_busy():
+    line = wire().order(Hearing.PROGRESS).hear(tone((450,), seconds=2)).hear(dtmf("110", lead_s=0.3)).hear(silence(1))
+    line.hear(tone((450,), BUSY, 8))
+    assert kinds(line) == [DigitDialled] * 3 + [CallEnded]
+    assert line.events[-1].cause is EndCause.BUSY
+
+
+def test_no_way_through():
+    line = wire().order(Hearing.PROGRESS).hear(dtmf("110")).hear(tone((450,), (700, 700), 12))
+    assert line.events[-1].cause is EndCause.FAILED
+
+
+def test_the_far_end_rings_and_gives_up():
+    line = (
+        wire()
+        .order(Hearing.PROGRESS)
+        .hear(dtmf("110"))
+        .hear(tone((450,), (1000, 4000), 30))
+        .hear(tone((450,), BUSY, 8))
+    )
+    assert kinds(line)[3:] == [Alerting, CallEnded]
+    assert line.events[-1].cause is EndCause.NORMAL
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_somebody_answers_on_a_line_that_does_not_tell(voice, asked):
+    line = (
+        wire(estimate_answer=asked)
+        .order(Hearing.PROGRESS)
+        .hear(dtmf("110", lead_s=0.3))
+        .hear(tone((450,), (1000, 4000), 12))
+    )
+    rang = line.samples / RATE_HZ
+    line.hear(silence(0.5)).hear(voice[: 12 * RATE_HZ]).hear(tone((450,), BUSY, 8))
+    assert kinds(line)[3:] == ([Alerting, Answered, CallEnded] if asked else [Alerting, CallEnded])
+    if asked:
+        assert seconds(line.events[4]) == pytest.approx(rang + 0.5, abs=0.6)
+
+
+def test_a_caller_who_talks_to_himself_between_two_ringbacks_is_not_answered(voice):
+    line = wire(estimate_answer=True).order(Hearing.PROGRESS)
+    ringing = tone((450,), (1000, 4000), 30)
+    ringing[round(16.5 * RATE_HZ) : round(19.5 * RATE_HZ)] += voice[: 3 * RATE_HZ]
+    line.hear(ringing)
+    assert kinds(line) == [Alerting]
+
+
+def test_a_call_from_a_handset_that_was_left_up():
+    """The digit that begins it is told once, and the tones mean something from then on."""
+    line = wire().order(Hearing.DIGITS).hear(tone((450,), BUSY, 20))
+    assert line.events == []
+    line.hear(dtmf("1", on_ms=80, off_ms=40))
+    assert kinds(line) == [DigitDialled]
+    line.order(Hearing.PROGRESS, line.events[0].at).hear(dtmf("23")).hear(tone((450,), BUSY, 8))
+    assert "".join(e.digit for e in line.events[:3]) == "123"
+    assert kinds(line)[3:] == [CallEnded]
+
+
+@pytest.mark.parametrize(("sent", "number", "presentation"), [
+    ("A13800138000C", "13800138000", "valid"), ("A02012345678D02087654321C", "02012345678", "valid"),
+    ("B10C", None, "withheld"), ("B00C", None, "unavailable"), ("A3344556#", "3344556", "valid"),
+    ("D1#", None, "withheld"), ("D2#", None, "unavailable"),
+    ("D0223456789C", "0223456789", "valid"), ("33445566#", "33445566", "valid"),
+])  # fmt: skip
+def test_a_caller_id_in_digits(sent, number, presentation):
+    line = wire().hear(silence(1)).hear(dtmf(sent, lead_s=0.3)).order(Hearing.CALLER_ID).hear(silence(1))
+    (told,) = line.events
+    assert (type(told), told.number, told.presentation) == (CallerId, number, Presentation(presentation))
+
+
+@pytest.mark.parametrize(
+    "sent", ["12", "1234567", "", "A12C", "AC", "C", "##", "D4#", "B55C", "A123B", "D123#", "A1234D#"]
+)
+def test_other_digits_are_no_caller_id(sent):
+    assert parse_dtmf(sent) is None
+    line = wire().order(Hearing.CALLER_ID).hear(dtmf(sent, lead_s=0.3)).hear(silence(4))
+    assert line.events == []
+
+
+def test_digits_far_apart_are_not_put_together():
+    line = wire().order(Hearing.CALLER_ID).hear(dtmf("A138")).hear(silence(3.2)).hear(dtmf("0013C")).hear(silence(1))
+    assert line.events == []
+
+
+def test_a_message_in_digits_is_told_once():
+    line = wire().order(Hearing.CALLER_ID).hear(dtmf("A13800138000C")).hear(silence(0.3))
+    line.order(Hearing.CALLER_ID).hear(silence(2))
+    assert kinds(line) == [CallerId]
+
+
+def test_digits_of_the_call_before_are_no_caller_id_of_the_next():
+    line = wire().order(Hearing.PROGRESS).hear(dtmf("13800138000#")).order(Hearing.NOTHING).hear(silence(0.5))
+    line.events.clear()
+    assert line.order(Hearing.CALLER_ID).hear(silence(3)).events == []
+
+
+def test_noise_is_no_progress():
+    line = wire(estimate_answer=True).order(Hearing.PROGRESS)
+    line.hear(np.random.default_rng(1).normal(0, 900, 30 * RATE_HZ))
+    assert line.events == []
