@@ -1,4 +1,4 @@
-"""A SIM7600 with its SIM and its network, played on two ptys: the AT port, and the PCM port at real-time pace."""
+"""A SIM module with its SIM and its network, played on two ptys: the AT port, and the PCM port at real-time pace."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
-from simulator.sim7600 import Firmware, Quirks, State
+from simulator.manuals import MANUALS
+from simulator.module_firmware import Firmware
+from simulator.module_state import Quirks, State
 
 __all__ = ["FRAME_BYTES", "Ports", "Quirks", "SimModule", "State"]
 
@@ -51,8 +53,9 @@ class SimModule:
         directory: Path | str,
         quirks: Quirks | None = None,
         ports: Callable[[], Ports] | None = None,
+        model: str = "sim7600",
     ) -> None:
-        """``ports`` plugs the module in somewhere else than at two ptys in ``directory``."""
+        """``ports`` plugs the module in somewhere else than at two ptys in ``directory``; ``model``: see `MANUALS`."""
         self.name = name
         self.at_path = Path(directory) / f"{name}-at"
         self.pcm_path = Path(directory) / f"{name}-pcm"
@@ -62,7 +65,7 @@ class SimModule:
         self.on_hangup: Callable[[], None] = _nothing
         self.commands: deque[str] = deque(maxlen=10000)
         """What the box said, oldest first."""
-        self._firmware = Firmware(self.quirks, time.monotonic, heard=self._heard)
+        self._firmware = Firmware(self.quirks, time.monotonic, MANUALS[model], heard=self._heard)
         self._lock = threading.Lock()
         self._down: deque[bytes] = deque()
         self._down_bytes = 0
@@ -109,7 +112,7 @@ class SimModule:
 
     @property
     def pcm_on(self) -> bool:
-        """The box has switched the sound on (AT+CPCMREG=1)."""
+        """The box has switched the sound on."""
         return self._firmware.pcm
 
     @property
@@ -154,13 +157,10 @@ class SimModule:
         self._post(lambda: self._say(self._firmware.remote_hangs_up()))
 
     def remote_presses(self, digits: str) -> None:
-        """The far side sends DTMF; the module tells when AT+DDET=1 was given (MM test: `+RXDTMF: 8`)."""
-
-        def job() -> None:
-            if self._firmware.settings.get("DDET", "0").startswith("1"):
-                self._say([f"+RXDTMF: {digit}" for digit in digits])
-
-        self._post(job)
+        """The far side sends DTMF; the module tells where it was asked to."""
+        self._post(
+            lambda: self._say([line for digit in digits for line in self._firmware.manual.digit(self._firmware, digit)])
+        )
 
     def downlink(self, pcm: bytes) -> None:
         """What the far side says from now on, s16le 8 kHz (`Quirks.wide`: 16 kHz), after what it is still saying."""
@@ -185,7 +185,7 @@ class SimModule:
 
     def reboot(self) -> None:
         """Power fails for a moment, USB stays (a brown-out): the call is gone, RDY comes."""
-        self._post(lambda: self._say(self._firmware.boot()))
+        self._post(self._say_booted)
 
     def unplug(self) -> None:
         """Pulls the module out: its ports end with EIO and their names vanish."""
@@ -218,7 +218,7 @@ class SimModule:
 
     def _ring_later(self) -> None:
         self._timers = [timer for timer in self._timers if timer[1] != self._ring]
-        if self._firmware.state is State.INCOMING or self._firmware.waiting is not None:
+        if self._firmware.first(State.INCOMING, State.WAITING) is not None:
             self._later(self.quirks.ring_every_s, self._ring)
 
     def _ring(self) -> None:
@@ -252,19 +252,23 @@ class SimModule:
             return
         self._ports = self._make_ports()
         self._typed = b""
-        self._firmware.boot()
-        self._firmware.state = State.OFF
+        self._firmware.power_off()
         self._later(self.quirks.boot_s, self._boot)
 
     def _boot(self) -> None:
         if self._ports is not None:
-            self._say(self._firmware.boot())
+            self._say_booted()
+
+    def _say_booted(self) -> None:
+        lines = self._firmware.boot()
+        if self.quirks.nul_prefix:
+            self._write_at(b"\0\0\0")
+        self._say(lines)
 
     def _unplug(self) -> None:
         ports, self._ports = self._ports, None
         self._timers.clear()
-        self._firmware.state, self._firmware.call, self._firmware.pcm = State.OFF, None, False
-        self._firmware.waiting = None
+        self._firmware.power_off()
         if ports is not None:
             ports.close()
 
@@ -306,7 +310,7 @@ class SimModule:
             text = line.decode("latin-1").strip("\n")
             if self._firmware.state is not State.OFF and text[:2].upper() == "AT":
                 self.commands.append(text)
-                if self._firmware.settings["E"] == "1":
+                if self._firmware.settings["E"] == "1" and not self._firmware.hung:
                     self._write_at(line + b"\r")
                 if self.quirks.answer_after_s:
                     self._later(self.quirks.answer_after_s, lambda text=text: self._obey(text))  # type: ignore[misc]
@@ -315,10 +319,11 @@ class SimModule:
 
     def _obey(self, text: str) -> None:
         answer = self._firmware.command(text)
-        if self.quirks.missing_ok and answer[-1] == "OK":
+        if self.quirks.missing_ok and answer[-1:] == ["OK"]:
             self.quirks.missing_ok -= 1
             answer.pop()
-        self._say(answer)
+        self._say(answer, answers=True)
+        self._say(self._firmware.take_later())
 
     def _hear_uplink(self, data: bytes) -> None:
         if self._firmware.pcm:
@@ -349,9 +354,15 @@ class SimModule:
             self._down_bytes -= len(frame)
         return frame.ljust(self._frame_bytes, b"\0")
 
-    def _say(self, lines: list[str]) -> None:
+    def _say(self, lines: list[str], *, answers: bool = False) -> None:
+        if self.quirks.urcs_elsewhere and not answers:
+            return  # it is told on a port nobody listens to
         for line in lines:
-            doubled = self.quirks.double_cr and line.startswith(("+CRING:", "+RXDTMF:", "RING"))
+            doubled = (
+                self._firmware.manual.doubles_cr
+                and self.quirks.double_cr
+                and line.startswith(("+CRING:", "+RXDTMF:", "RING"))
+            )
             around = b"\r\r\n" if doubled else b"\r\n"
             self._write_at(around + line.encode("utf-8") + around)
 

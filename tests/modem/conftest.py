@@ -11,7 +11,7 @@ from typing import TypeVar
 import pytest
 
 from firmware.clock import SystemClock
-from firmware.events import LineAlarm, LineEvent
+from firmware.events import LINE_EVENTS, LineEvent
 from firmware.model import LineId
 from firmware.modem.driver import AtModemLine, AtModemOptions
 from firmware.ports import Block, RecorderEvent
@@ -43,8 +43,8 @@ class Log:
         return [event for event in self._events if isinstance(event, kind)]
 
     def kinds(self) -> list[str]:
-        """Everything but alarms, which are said beside what happens."""
-        return [type(event).__name__ for event in self._events if not isinstance(event, LineAlarm)]
+        """What happened to calls; alarms, and what is told of the card, come beside it."""
+        return [type(event).__name__ for event in self._events if isinstance(event, LINE_EVENTS)]
 
 
 class Listener:
