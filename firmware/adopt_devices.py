@@ -30,7 +30,7 @@ def with_found_lines(settings: Settings, found: Sequence[FoundDevice]) -> Settin
         index = next((i for i, line in enumerate(lines) if _is_line_of(line, device, options)), None)
         if index is not None:
             lines[index] = _followed(lines[index], device, options)
-        elif settings.box.found_devices_become_lines:
+        elif settings.box.found_devices_become_lines and not device.proposal:
             lines.append(
                 LineSettings(
                     id=_new_id(device.driver, lines),
@@ -68,7 +68,7 @@ def _is_line_of(line: LineSettings, device: FoundDevice, options: Any) -> bool:
 
 
 def _is_port(value: Any) -> bool:
-    return str(value).startswith("/dev/")
+    return str(value).startswith(("/dev/", "plughw:CARD="))
 
 
 def _followed(line: LineSettings, device: FoundDevice, options: Any) -> LineSettings:

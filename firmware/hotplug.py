@@ -19,6 +19,9 @@ log = logging.getLogger("offhook.hotplug")
 FINDERS: Final[dict[str, str]] = {
     "at-modem": "firmware.modem.usb_scan:find_sim_modules",
     "fxo-gpio": "firmware.analog.found:found_lines",
+    "voice-modem": "firmware.modem.voice_scan:find_voice_modems",
+    "audio-tap": "firmware.analog.usb_found:find_sound_cards",
+    "line-monitor": "firmware.analog.usb_found:find_monitors",
 }
 """Who looks for which driver's devices: functions without arguments that return `FoundDevice`s."""
 

@@ -14,7 +14,7 @@ from firmware.line_state import LineState, Phase
 from firmware.live import LineAbout, SoundState
 from firmware.model import LineId, LineKind
 from firmware.policy import LinePolicy, recorded_from, ring_timeout_s
-from firmware.ports import Clock, LineDriver, LineListener, Recorder
+from firmware.ports import Clock, CountryAware, LineDriver, LineListener, Recorder
 from firmware.runtime import RunningLine, Runtime, Unwatched
 from firmware.signals.countries import CountryProfile, profile_of
 from firmware.signals.listener import AnalogListener
@@ -104,6 +104,8 @@ class LineKeeper:
             unwatched=inherited.unwatched,
         )
         self._store.submit(
+        if isinstance(driver, CountryAware):
+            driver.use_country(country)
             [
                 LineKnown(line=line.id, kind=driver.kind, driver=line.driver, label=line.name, at=now),
                 ResolveAlarm(key="line_misconfigured", subject=line.id, at=now),

@@ -282,3 +282,5 @@ class FoundDevice:
     driver: str
     options: dict[str, Any] = field(default_factory=dict)
     description: str = ""
+    proposal: bool = False
+    """It may be something else as well: shown to people, never made a line by itself."""

@@ -44,6 +44,18 @@ class UsbBus:
         """
         self._order(do="plug_sim7600", path=path, at=str(at), pcm=str(pcm), first_tty=first_tty)
 
+    def plug_port(self, path: str, *, vendor: str, product: str, tty: str, port: Path) -> None:
+        """A device with one serial port appears: ``tty`` (``ttyACM0``), whose far end is ``port``."""
+        self._order(do="plug_port", path=path, vendor=vendor, product=product, tty=tty, port=str(port))
+
+    def plug_card(
+        self, path: str, *, number: int, identity: str, vendor: str = "0d8c", product: str = "0014", title: str = ""
+    ) -> None:
+        """A USB sound card appears with ALSA's card number and id."""
+        self._order(
+            do="plug_card", path=path, vendor=vendor, product=product, number=number, identity=identity, title=title
+        )
+
     def unplug(self, path: str) -> None:
         """The device at ``path`` disappears, its ports first."""
         self._order(do="unplug", path=path)

@@ -74,6 +74,29 @@ class _Testbed:
             dev = {"dev": f"{TTYUSB_MAJOR}:{first_tty + interface}"}
             added.append(self._add("tty", f"ttyUSB{first_tty + interface}", parent, dev, properties))
 
+    def plug_port(self, path: str, *, vendor: str, product: str, tty: str, port: Path) -> None:
+        """A device with one serial port (``ttyACM0``) whose far end is ``port``."""
+        usb = self._usb(path, vendor, product, "")
+        name = f"{path}:1.0"
+        parent = self._add("usb", name, usb, {"bInterfaceNumber": "00"}, {"DEVTYPE": "usb_interface"})
+        by_path = self._by_path(name)
+        properties = {"DEVNAME": f"/dev/{tty}", "DEVLINKS": by_path, "ID_VENDOR_ID": vendor, "ID_MODEL_ID": product}
+        self._links[path] += [self._link(f"/dev/{tty}", port.resolve()), self._link(by_path, port.resolve())]
+        self._devices[path] += [parent, self._add("tty", tty, parent, {}, properties)]
+
+    def plug_card(self, path: str, *, vendor: str, product: str, number: int, identity: str, title: str) -> None:
+        """A sound card: ALSA's ``number`` and id."""
+        usb = self._usb(path, vendor, product, title)
+        parent = self._add("usb", f"{path}:1.0", usb, {"bInterfaceNumber": "00"}, {"DEVTYPE": "usb_interface"})
+        card = self._add("sound", f"card{number}", parent, {"id": identity, "number": str(number)}, {})
+        self._devices[path] += [parent, card]
+
+    def _usb(self, path: str, vendor: str, product: str, title: str) -> str:
+        attributes = {"idVendor": vendor, "idProduct": product, "product": title, "busnum": path.partition("-")[0]}
+        usb = self._add("usb", path, None, attributes, {"DEVTYPE": "usb_device", "ID_VENDOR_ID": vendor})
+        self._devices[path], self._links[path] = [usb], []
+        return usb
+
     def unplug(self, path: str) -> None:
         """The device at ``path`` disappears, its ports first."""
         for link in self._links.pop(path, []):
@@ -134,6 +157,23 @@ def main() -> None:
                 if order["do"] == "plug_sim7600":
                     testbed.plug_sim7600(
                         order["path"], at=Path(order["at"]), pcm=Path(order["pcm"]), first_tty=order["first_tty"]
+                    )
+                elif order["do"] == "plug_port":
+                    testbed.plug_port(
+                        order["path"],
+                        vendor=order["vendor"],
+                        product=order["product"],
+                        tty=order["tty"],
+                        port=Path(order["port"]),
+                    )
+                elif order["do"] == "plug_card":
+                    testbed.plug_card(
+                        order["path"],
+                        vendor=order["vendor"],
+                        product=order["product"],
+                        number=order["number"],
+                        identity=order["identity"],
+                        title=order["title"],
                     )
                 else:
                     testbed.unplug(order["path"])

@@ -60,12 +60,16 @@ def found(box: Box, as_json: bool) -> None:
         "Devices",
         ["Place", "Driver", "Options", "What it is"],
         [
-            (d["path"], d["driver"], ", ".join(f"{k} = {v!r}" for k, v in d["options"].items()), d["description"])
+            (d["path"], d["driver"], ", ".join(f"{k} = {v!r}" for k, v in d["options"].items()), _what(d))
             for d in devices
         ],
     )
     if not devices:
         click.echo("No telephone device is plugged in.")
+
+
+def _what(device: dict[str, Any]) -> str:
+    return f"{device['description']} (proposed)" if device["proposal"] else str(device["description"])
 
 
 def _call(call: dict[str, Any] | None) -> str:

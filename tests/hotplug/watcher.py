@@ -7,11 +7,12 @@ import sys
 import threading
 
 from firmware.clock import SystemClock
+from firmware.config import parse_options
+from firmware.drivers import driver_type
 from firmware.events import CallerId, LineDown
 from firmware.hotplug import Hotplug
 from firmware.model import LineId
-from firmware.modem.driver import AtModemLine, AtModemOptions
-from firmware.ports import FoundDevice
+from firmware.ports import FoundDevice, LineDriver
 
 
 def tell(**what: object) -> None:
@@ -20,7 +21,7 @@ def tell(**what: object) -> None:
 
 
 def main() -> None:
-    lines: dict[str, AtModemLine] = {}
+    lines: dict[str, LineDriver] = {}
 
     def heard(event: object) -> None:
         detail = getattr(event, "reason", None) if isinstance(event, LineDown) else None
@@ -32,11 +33,12 @@ def main() -> None:
         )
 
     def found(device: FoundDevice) -> None:
-        tell(found=device.path, driver=device.driver, options=device.options)
-        if device.path in lines:
+        tell(found=device.path, driver=device.driver, options=device.options, proposal=device.proposal)
+        if device.path in lines or device.proposal:
             return
-        name = f"sim-{len(lines) + 1}"
-        lines[device.path] = AtModemLine(LineId(name), AtModemOptions(**device.options), heard, SystemClock())
+        name = LineId(f"{'sim' if device.driver == 'at-modem' else 'fxo'}-{len(lines) + 1}")
+        options = parse_options(device.driver, device.options)
+        lines[device.path] = driver_type(device.driver)(name, options, heard, SystemClock())  # type: ignore[call-arg]
         lines[device.path].start()
 
     hotplug = Hotplug(found, lambda device: tell(gone=device.path))
