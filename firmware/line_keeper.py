@@ -92,6 +92,8 @@ class LineKeeper:
             return
         # A driver may be able to do less than its kind: a hat without a hook relay cannot answer.
         country = profile_of(wanted.country)
+        if isinstance(driver, CountryAware):
+            driver.use_country(country)
         policy = replace(policy_of(line, wanted.preroll_s, country), actions=driver.actions)
         state = replace(inherited.state or LineState(line=line.id, policy=policy), policy=policy)
         about = LineAbout(id=line.id, label=line.name, kind=driver.kind, driver=line.driver)
@@ -104,8 +106,6 @@ class LineKeeper:
             unwatched=inherited.unwatched,
         )
         self._store.submit(
-        if isinstance(driver, CountryAware):
-            driver.use_country(country)
             [
                 LineKnown(line=line.id, kind=driver.kind, driver=line.driver, label=line.name, at=now),
                 ResolveAlarm(key="line_misconfigured", subject=line.id, at=now),
