@@ -24,13 +24,16 @@ from firmware.ipc.server import IpcServer
 from firmware.line_keeper import LineKeeper
 from firmware.live import LiveView
 from firmware.panel import Panel, board_panel
+from firmware.pin_safe import PinSafe
 from firmware.plugged_in import PluggedIn
 from firmware.runtime import Runtime
 from firmware.settings import SettingsService
 from firmware.signals.countries import profiles as country_profiles
+from firmware.sim_desk import SimDesk
 from firmware.store.database import open_reader
 from firmware.store.recovery import open_calls_as_stored
 from firmware.store.stored_versions import StoredVersions
+from firmware.store.transaction import Committed
 from firmware.store.writer import StoreWriter
 from firmware.worker import Worker
 
@@ -69,6 +72,15 @@ class Box:
         self._store.start()
         self._settings = SettingsService(StoredVersions(self._store))
         self._settings.import_first_boot(data_dir / "first-boot.toml")
+        self._sims = SimDesk(
+            database=self._database,
+            store=self._store,
+            safe=PinSafe(identity),
+            settings=lambda: self._settings.get().settings,
+            clock=self._clock,
+            clock_wish=run_dir / "network-time",
+        )
+        self._sims.load()
         self._runtime = Runtime(
             clock=self._clock,
             store=self._store,
@@ -76,8 +88,17 @@ class Box:
             live=self._live,
             publish=self._publish,
             on_turn=self._turn,
+            on_report=self._sims.on_report,
+            may_dial=self._sims.may_dial,
         )
-        self._keeper = LineKeeper(runtime=self._runtime, recorder=self._recorder, store=self._store, clock=self._clock)
+        self._keeper = LineKeeper(
+            runtime=self._runtime,
+            recorder=self._recorder,
+            store=self._store,
+            clock=self._clock,
+            attach=self._sims.attach,
+            detach=self._sims.detach,
+        )
         self._plugged_in = PluggedIn(
             settings=self._settings, store=self._store, clock=self._clock, reconfigured=self._reconfigured
         )
@@ -90,6 +111,7 @@ class Box:
             found=self._plugged_in.devices,
             version=version("offhook"),
             reconfigured=self._reconfigured,
+            sims=self._sims,
         )
         self._server = IpcServer(run_dir / "recorder.sock", dispatcher, self._live.full_state)
         # A folder that only the recorder may write to: whoever can leave a file there can switch the box off.
@@ -193,6 +215,9 @@ class Box:
 
     def _committed(self, committed: Sequence[object]) -> None:
         self._after_commit(committed)  # type: ignore[arg-type]
+        for told in committed:
+            if isinstance(told, Committed) and told.type == "call.ended":
+                self._sims.after_call(told.body["line"])
 
     def _turn(self) -> None:
         now = self._clock.now()

@@ -13,6 +13,8 @@ from firmware.live import Json, LiveView
 from firmware.ports import FoundDevice
 from firmware.runtime import LINE_REQUESTS, Runtime
 from firmware.settings import SettingsService
+from firmware.sim_commands import add_sim_commands
+from firmware.sim_desk import SimDesk
 from firmware.store import alarms
 from firmware.store.database import SCHEMA_VERSION
 from firmware.store.writer import StoreWriter
@@ -28,6 +30,7 @@ def commands(
     found: Callable[[], list[FoundDevice]],
     version: str,
     reconfigured: Callable[[], None],
+    sims: SimDesk | None = None,
 ) -> Dispatcher:
     """Every command but ``subscribe``, which is the server's own. ``reconfigured`` makes applied settings real."""
     dispatcher = Dispatcher()
@@ -57,7 +60,9 @@ def commands(
     dispatcher.add("lines.found", lambda: {"devices": [asdict(device) for device in found()]})
     for name, event in LINE_REQUESTS.items():
         required: dict[str, type] = {"line": str, "number": str} if name == "line.dial" else {"line": str}
-        dispatcher.add(name, _line_request(runtime, event), required)
+        optional: dict[str, type] = {"confirmed": bool} if name == "line.dial" else {}
+        dispatcher.add(name, _line_request(runtime, event), required, optional)
+    add_sim_commands(dispatcher, sims)
     return dispatcher
 
 

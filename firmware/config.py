@@ -13,8 +13,10 @@ import attrs
 from firmware.config_checks import between, country_code, one_of_drivers, short_text, time_zone
 from firmware.config_faults import faults_in, place
 from firmware.config_structure import structure
+from firmware.config_sync import SyncSettings
 from firmware.drivers import driver_type
 from firmware.errors import ConfigError
+from firmware.minutes import Plan
 from firmware.model import LineId, LineKind
 
 _LINE_ID = re.compile(r"[a-z0-9-]{1,32}")
@@ -87,6 +89,8 @@ class LineSettings:
     """A busy tone that lasts ends a call on an analog line, though the handset is still up."""
     device: str | None = attrs.field(default=None, validator=attrs.validators.optional(short_text(200)))
     """Where the device is plugged in, kept with lines the box found by itself: it stays the same line."""
+    plan: Plan | None = None
+    """What the operator of a SIM charges for; None: no meter."""
     options: Any = attrs.field(factory=dict)
 
     @property

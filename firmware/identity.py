@@ -13,6 +13,8 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -44,6 +46,11 @@ class Identity:
     def sign(self, message: bytes) -> bytes:
         """The Ed25519 signature (64 bytes, RFC 8032) of ``message``."""
         return self._key.sign(message)
+
+    def derived_key(self, purpose: str) -> bytes:
+        """A secret of 32 bytes for one purpose on this box only (HKDF with SHA-256, RFC 5869)."""
+        secret = self._key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        return HKDF(SHA256(), 32, salt=self.device_id.encode(), info=f"offhook {purpose}".encode()).derive(secret)
 
     def public_key_pem(self) -> str:
         """The public key as SubjectPublicKeyInfo PEM."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from firmware.config import LineSettings, Settings
@@ -44,7 +44,19 @@ class _Wanted:
 class LineKeeper:
     """Starts, swaps and stops lines. All of it runs on the core loop (`Runtime.do`), so lines never change under it."""
 
-    def __init__(self, *, runtime: Runtime, recorder: Recorder, store: StoreWriter, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        runtime: Runtime,
+        recorder: Recorder,
+        store: StoreWriter,
+        clock: Clock,
+        attach: Callable[[LineId, object], None] = lambda _line, _driver: None,
+        detach: Callable[[LineId], None] = lambda _line: None,
+    ) -> None:
+        """``attach`` is told of each driver before it starts, ``detach`` of each line that left."""
+        self._attach = attach
+        self._detach = detach
         self._runtime = runtime
         self._recorder = recorder
         self._store = store
@@ -115,12 +127,14 @@ class LineKeeper:
         if source is not None:
             self._recorder.add_line(line.id, source, wanted.preroll_s, _listener(line, driver, country))
         self._running[line.id] = wanted
+        self._attach(line.id, driver)
         driver.start()
 
     def _stop(self, line: LineId) -> None:
         self._runtime.lines[line].driver.stop()
         self._recorder.remove_line(line)
         self._runtime.drop(line)
+        self._detach(line)
         del self._running[line]
 
 

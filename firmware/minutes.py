@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import attrs
+from attrs.validators import optional
 
 EMERGENCY_NUMBERS: Final = frozenset(
     {"000", "08", "110", "111", "112", "113", "115", "117", "118", "119", "120", "122", "999", "911"}
@@ -27,21 +28,29 @@ class LastMinutes(StrEnum):
     BLOCK = "block"
 
 
+def _from(lowest: int, highest: int = 1_000_000) -> Callable[[Any, Any, int], None]:
+    def check(_instance: Any, _attribute: Any, value: int) -> None:
+        if not lowest <= value <= highest:
+            raise ValueError(f"must be {lowest} to {highest}, not {value}")
+
+    return check
+
+
 @attrs.frozen(kw_only=True)
 class Plan:
     """What the operator charges for. ``included_minutes`` None: no meter."""
 
-    included_minutes: int | None = None
-    billing_step_s: int = 60
+    included_minutes: int | None = attrs.field(default=None, validator=optional(_from(0)))
+    billing_step_s: int = attrs.field(default=60, validator=_from(1, 3600))
     """A call counts in whole steps: 60 for each begun minute, 1 for seconds."""
-    minimum_s: int = 0
+    minimum_s: int = attrs.field(default=0, validator=_from(0, 3600))
     """A call that was answered counts at least this long."""
-    reset_day: int = 1
+    reset_day: int = attrs.field(default=1, validator=_from(1, 31))
     """Day of the month on which the period begins, at midnight where the box stands; 31 is the last day of each."""
     free_numbers: tuple[str, ...] = ()
     """Numbers that cost nothing; one that ends with ``*`` stands for all that begin so (``400*``)."""
     warn_percent: tuple[int, ...] = (80, 95)
-    last_minutes: int = 0
+    last_minutes: int = attrs.field(default=0, validator=_from(0))
     """What is kept back: calls that begin with so little or less left are asked about or blocked."""
     at_last_minutes: LastMinutes = LastMinutes.ALLOW
 

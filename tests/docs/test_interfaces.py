@@ -189,8 +189,13 @@ def test_a_documented_command_line_is_understood(usage: str) -> None:
     context = click.Context(offhook)
     command: click.Command | None = offhook.get_command(context, words[1])
     assert command is not None, f"there is no command {words[1]}"
+    rest = words[2:]
+    while rest and isinstance(command, click.Group) and rest[0] in command.list_commands(context):
+        found = command.get_command(context, rest.pop(0))
+        assert found is not None
+        command = found
     options = {name for parameter in command.params for name in [*parameter.opts, *parameter.secondary_opts]}
-    for word in words[2:]:
+    for word in rest:
         if word.startswith("--"):
             assert word in options, f"offhook {words[1]} has no {word}; it has {sorted(options)}"
         elif word.islower():
