@@ -13,7 +13,6 @@ import attrs
 from firmware.config_checks import between, country_code, one_of_drivers, short_text, time_zone
 from firmware.config_faults import faults_in, place
 from firmware.config_structure import structure
-from firmware.config_sync import SyncSettings
 from firmware.drivers import driver_type
 from firmware.errors import ConfigError
 from firmware.minutes import Plan
