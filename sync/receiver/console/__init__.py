@@ -1,0 +1,1 @@
+"""What the operator sees in a browser: boxes, calls, recordings and alarms, nothing to change."""
