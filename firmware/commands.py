@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from firmware.errors import RequestError
 from firmware.identity import Identity
 from firmware.ipc.dispatcher import Dispatcher
 from firmware.live import Json, LiveView
@@ -16,6 +17,7 @@ from firmware.settings import SettingsService
 from firmware.sim_commands import add_sim_commands
 from firmware.sim_desk import SimDesk
 from firmware.store import alarms
+from firmware.store.alarm_texts import ALARMS
 from firmware.store.database import SCHEMA_VERSION
 from firmware.store.writer import StoreWriter
 
@@ -42,6 +44,15 @@ def commands(
         store.call(lambda tx: alarms.acknowledge(tx, alarm=alarm, by=by))
         return {}
 
+    def raise_of_another(key: str, subject: str, detail: str) -> Json:
+        told = {"detail": detail}
+        store.call(lambda tx: alarms.raise_alarm(tx, key=_of_another(key), subject=subject, at=tx.now, params=told))
+        return {}
+
+    def resolve_of_another(key: str, subject: str) -> Json:
+        store.call(lambda tx: alarms.resolve_alarm(tx, key=_of_another(key), subject=subject, at=tx.now))
+        return {}
+
     def config_get() -> Json:
         current = settings.get()
         return {"version": current.version, "document": current.document}
@@ -54,6 +65,8 @@ def commands(
     dispatcher.add("hello", hello)
     dispatcher.add("state", live.full_state)
     dispatcher.add("alarm.ack", acknowledge, {"alarm": int, "by": str})
+    dispatcher.add("alarm.raise", raise_of_another, {"key": str, "subject": str, "detail": str})
+    dispatcher.add("alarm.resolve", resolve_of_another, {"key": str, "subject": str})
     dispatcher.add("config.get", config_get)
     dispatcher.add("config.check", lambda document: {"faults": settings.check(document)}, {"document": str})
     dispatcher.add("config.apply", config_apply, {"base_version": int, "document": str, "by": str})
@@ -64,6 +77,13 @@ def commands(
         dispatcher.add(name, _line_request(runtime, event), required, optional)
     add_sim_commands(dispatcher, sims)
     return dispatcher
+
+
+def _of_another(key: str) -> str:
+    """Alarms that the other processes of the box may raise; the recorder raises its own itself."""
+    if key not in ALARMS or not key.startswith("sync_"):
+        raise RequestError("bad_request", f"no alarm {key!r} can be raised from outside the recorder")
+    return key
 
 
 def _line_request(runtime: Runtime, event: Any) -> Callable[..., Json]:

@@ -13,6 +13,7 @@ import attrs
 from firmware.config_checks import between, country_code, one_of_drivers, short_text, time_zone
 from firmware.config_faults import faults_in, place
 from firmware.config_structure import structure
+from firmware.config_sync import SyncSettings
 from firmware.drivers import driver_type
 from firmware.errors import ConfigError
 from firmware.minutes import Plan
@@ -110,6 +111,7 @@ class Settings:
     recording: RecordingSettings = RecordingSettings()
     retention: RetentionSettings = RetentionSettings()
     panel: PanelSettings = PanelSettings()
+    sync: SyncSettings = attrs.field(factory=SyncSettings)
     lines: tuple[LineSettings, ...] = ()
 
     def country_of(self, line: LineSettings) -> str:

@@ -26,6 +26,57 @@ class AlarmText:
 _I, _W, _C = Severity.INFO, Severity.WARNING, Severity.CRITICAL
 
 ALARMS: dict[str, AlarmText] = {
+    # The way to the cloud
+    "sync_unreachable": AlarmText(
+        _W,
+        "The cloud has not answered for long: {detail}",
+        "云端长时间没有响应：{detail}",
+        "Check the internet connection, and in the settings the address and the credentials. Calls are recorded "
+        "and kept; they are sent when the cloud is back.",
+        "请检查网络连接，以及设置中的地址和凭据。通话照常录音并保存，云端恢复后会自动发送。",
+    ),
+    "sync_not_allowed": AlarmText(
+        _W,
+        "The cloud does not accept this box: {detail}",
+        "云端拒绝此设备：{detail}",
+        "Check user, password or certificate in the settings, and in the cloud what this box may do.",
+        "请检查设置中的用户、密码或证书，以及云端为此设备设定的权限。",
+    ),
+    "sync_same_identity": AlarmText(
+        _C,
+        "Another device uses the identity {subject} in the cloud",
+        "另一台设备在云端使用了相同的身份 {subject}",
+        "Two boxes were made from one memory card, or share a certificate. Give one of them an identity of its own.",
+        "可能有两台设备由同一张存储卡复制而来，或共用一个证书。请为其中一台配置独立的身份。",
+    ),
+    "sync_certificate": AlarmText(
+        _W,
+        "The certificate for the cloud ends soon: {detail}",
+        "连接云端的证书即将到期：{detail}",
+        "Get a new certificate from whoever runs the cloud and put it in the place that the settings name.",
+        "请向云端管理方申请新证书，并放到设置中指定的位置。",
+    ),
+    "sync_refused": AlarmText(
+        _W,
+        "The cloud refuses something for good ({subject}): {detail}",
+        "云端永久拒绝了一项内容（{subject}）：{detail}",
+        "It stays on this box. Tell support; what was refused is listed by `offhook sync status`.",
+        "该内容仍保存在本机。请联系技术支持；`offhook sync status` 可列出被拒绝的内容。",
+    ),
+    "sync_file_lost": AlarmText(
+        _C,
+        "A recording cannot be sent: {detail}",
+        "一段录音无法发送：{detail}",
+        "Its file is missing or damaged on this box. Run `offhook doctor`; a failing memory card is the usual cause.",
+        "本机上的文件已丢失或损坏。请运行 `offhook doctor`；常见原因是存储卡损坏。",
+    ),
+    "sync_cloud_full": AlarmText(
+        _W,
+        "The cloud takes no recordings now: {detail}",
+        "云端暂时不接收录音：{detail}",
+        "Make room in the cloud. Recordings are kept here and sent when there is room.",
+        "请在云端腾出空间。录音保存在本机，有空间后会自动发送。",
+    ),
     # Lines and sound
     "line_down": AlarmText(
         _C,

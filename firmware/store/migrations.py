@@ -257,3 +257,23 @@ def m0003_sims(db: Database) -> None:
         ALTER TABLE boot ADD COLUMN told_by TEXT;
         """
     )
+
+
+@migrations()
+def m0004_sync(db: Database) -> None:
+    """What the sync process must remember: the cloud's storage epoch, a pause, the commands it has carried out."""
+    db.executescript(
+        """
+        CREATE TABLE sync_note (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+        CREATE TABLE sync_command (
+            id TEXT PRIMARY KEY,
+            op TEXT NOT NULL,
+            state TEXT NOT NULL,
+            answer TEXT NOT NULL,                   -- JSON: the last answer, given again when the command comes again
+            at_utc_ms INTEGER NOT NULL
+        ) STRICT;
+
+        CREATE INDEX outbox_file_due ON outbox_file (prio, fid) WHERE state IN ('pending', 'sending');
+        """
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 
 from firmware.config import BoxSettings, LineSettings, PanelSettings, RecordingSettings, RetentionSettings, Settings
+from firmware.config_sync import SyncSettings
 from firmware.drivers import DRIVERS
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/configuration.md").read_text()
@@ -19,6 +20,7 @@ def test_every_setting_stands_there() -> None:
         "recording": RecordingSettings,
         "retention": RetentionSettings,
         "panel": PanelSettings,
+        "sync": SyncSettings,
     }
     assert {field.name for field in attrs.fields(Settings)} == {*tables, "lines"}
     for table, cls in tables.items():
@@ -26,7 +28,7 @@ def test_every_setting_stands_there() -> None:
             named = rf"`{table}\.{field.name}`|`{table}\.\w+`.*`\.{field.name}`"
             row = next((line for line in PAGE.splitlines() if re.match(rf"\| (?:{named})", line)), None)
             assert row is not None, f"{table}.{field.name} is missing"
-            if field.default is not None:
+            if field.default not in (None, ()):
                 default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
                 assert default in row.split("|")[2]
     for field in attrs.fields(LineSettings):
