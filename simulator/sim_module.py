@@ -10,13 +10,14 @@ import threading
 import time
 import tty
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
 from simulator.manuals import MANUALS
 from simulator.module_firmware import Firmware
 from simulator.module_state import Quirks, State
+from simulator.sim_card import SimCard
 
 __all__ = ["FRAME_BYTES", "Ports", "Quirks", "SimModule", "State"]
 
@@ -66,6 +67,8 @@ class SimModule:
         self.commands: deque[str] = deque(maxlen=10000)
         """What the box said, oldest first."""
         self._firmware = Firmware(self.quirks, time.monotonic, MANUALS[model], heard=self._heard)
+        self.card: SimCard | None = None
+        self._text = b""
         self._lock = threading.Lock()
         self._down: deque[bytes] = deque()
         self._down_bytes = 0
@@ -105,6 +108,11 @@ class SimModule:
     @property
     def state(self) -> State:
         return self._firmware.state
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """What it answers to AT+CGMI, AT+CGMM, AT+CGMR and AT+CGSN, by command."""
+        return self._firmware.manual.identity
 
     @property
     def plugged(self) -> bool:
@@ -260,6 +268,8 @@ class SimModule:
             self._say_booted()
 
     def _say_booted(self) -> None:
+        if self.card is not None:
+            self.card.power()
         lines = self._firmware.boot()
         if self.quirks.nul_prefix:
             self._write_at(b"\0\0\0")
@@ -304,6 +314,8 @@ class SimModule:
             self._hear_uplink(_read(ports.pcm))
 
     def _hear_commands(self, data: bytes) -> None:
+        if self.card is not None and self.card.wants_text:
+            data = self._hear_text(data)
         self._typed += data
         *lines, self._typed = self._typed.split(b"\r")
         for line in lines:
@@ -317,8 +329,27 @@ class SimModule:
                 else:
                     self._obey(text)
 
+    def _hear_text(self, data: bytes) -> bytes:
+        """The text of a message up to its Ctrl-Z; returns what follows."""
+        self._text += data
+        body, end, rest = self._text.partition(b"\x1a")
+        if not end or self.card is None:
+            return b""
+        self._text = b""
+        self._say(self.card.text(body.decode("latin-1").strip()), answers=True)
+        return rest
+
+    def insert(self, card: SimCard) -> None:
+        """Puts a SIM card in; without one the module knows no more of its network than its manual says."""
+        card.urc = lambda lines: self._post(lambda: self._say(lines))
+        self.card = card
+
     def _obey(self, text: str) -> None:
-        answer = self._firmware.command(text)
+        by_card = self.card.command(text) if self.card is not None and not self._firmware.hung else None
+        if by_card == ["> "]:
+            self._write_at(b"\r\n> ")
+            return
+        answer = by_card if by_card is not None else self._firmware.command(text)
         if self.quirks.missing_ok and answer[-1:] == ["OK"]:
             self.quirks.missing_ok -= 1
             answer.pop()

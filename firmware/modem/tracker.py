@@ -295,6 +295,7 @@ class CallTracker:
             events = [Ring(line=self._line, at=at)]
             if row.state in {CallState.ACTIVE, CallState.HELD} and row.number:
                 events.append(CallerId(line=self._line, at=at, number=row.number))
+                self._call = replace(self._call, caller_told=True)
         self._others.discard(row.index)
         if row.state in {CallState.ALERTING, CallState.ACTIVE, CallState.HELD}:
             events += self._row(row, at)
