@@ -42,7 +42,17 @@ SIM_BY_CODE: Final = {
 }
 """+CME ERROR codes (3GPP TS 27.007 9.2) that speak of the SIM; 14 is busy and passes."""
 SAID_BY_SIM_CARE: Final = frozenset(
-    {"SIM PIN", "SIM PUK", "not inserted", "NOT INSERTED", "SIM failure", "SIM wrong", "PH-SIM PIN", "PH-NET PIN"}
+    {
+        "SIM PIN",
+        "SIM PUK",
+        "not inserted",
+        "NOT INSERTED",
+        "SIM REMOVED",
+        "SIM failure",
+        "SIM wrong",
+        "PH-SIM PIN",
+        "PH-NET PIN",
+    }
 )
 _NO_CS: Final = frozenset({0, 2, 3, 4, 6, 7, 8})
 """+CREG: no voice network (6 and 7: short messages only)."""

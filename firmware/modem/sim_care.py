@@ -296,7 +296,8 @@ class SimCare:
             self._learn(event)
         for line in answer.lines:
             self._read(line)
-        self._say_status()
+        if not self._asking:  # else more comes at once
+            self._say_status()
 
     def _learn(self, event: AtEvent) -> None:
         status = self.status
