@@ -135,12 +135,17 @@ class AnalogPlayer:
         if plan.digits_in_call:
             rest(stop, 0.5)
             line.press(plan.digits_in_call)
+        gone_utc_ms: int | None = None
         up = converse(plan, call, speak=self._speak, stop=stop, fault=self._fault(plan, call))
         if up and plan.hang_up is Side.REMOTE:
+            # A line that reversed at the answer goes back when the far end has gone: that is the call's end.
+            gone_utc_ms = utc_ms() if plan.kind.outgoing else None
             line.reverse(False)
             line.busy_tone()
             rest(stop, _TO_BUSY_END_S)
         self._on_hook(call)
+        if gone_utc_ms is not None:
+            call.end_utc_ms = gone_utc_ms
         line.reverse(False)
         self._repair(plan, call, stop)
 
