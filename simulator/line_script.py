@@ -8,8 +8,10 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from simulator import fsk
 from simulator.mixer import RATE_HZ, Sound, level
@@ -49,7 +51,7 @@ class LineScript:
     log: list[ScriptedCall] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._dice = random.Random(self.seed)
+        self._dice = random.Random(self.seed)  # noqa: S311  # scenery, not secrets
 
     # --- what happens, one after the other --------------------------------------------------------------------------
 
@@ -187,7 +189,7 @@ class LineScript:
 
     def _dial_tone(self, seconds: float) -> Sound:
         t = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
-        wave = tone(self.network.dial_hz, seconds)
+        wave: npt.NDArray[np.floating[Any]] = tone(self.network.dial_hz, seconds)
         if self.network.dial_am_hz:
             wave = wave * (1 + 0.8 * np.sin(2 * np.pi * self.network.dial_am_hz * t)) / 1.8
         if self.network.dial:

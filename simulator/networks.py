@@ -87,7 +87,8 @@ NETWORKS: dict[str, Network] = {
     "TH": Network(ONE_FOUR, (400,), (400,), (500, 500), "bell", dial_am_hz=50.0),
     "TR": Network((2000, 4000), (450,), (450,), (500, 500), "v23", True),
     "TW": Network(ONE_FOUR, (350, 440), (480, 620), (500, 500), "bell", ring_hz=20.0),
-    "UA": Network(ONE_FOUR, (425,), (425,), (300, 300), "v23", True),
+    # No list has Ukraine; its exchanges are of the same build as Russia's.
+    "UA": Network(ONE_FOUR, (425,), (425,), (350, 350), "v23", True),
     "US": Network((2000, 4000), (350, 440), (480, 620), (500, 500), "bell", False, ("open_loop", "busy"), ring_hz=20.0),
     "VE": Network(ONE_FOUR, (425,), (425,), (500, 500), "bell"),
     "ZA": Network(UK, (400,), (400,), (500, 500), "v23", True, dial_am_hz=33.0),

@@ -1,11 +1,11 @@
-"""A day of calls in every country, as pin levels and sound from the street's own table, compared with the street's log."""
+"""Calls in every country, as pin levels and sound from the street's own table, compared with the street's own log."""
 
 from __future__ import annotations
 
 import pytest
 
 from firmware.model import CallStatus, Direction, Outcome
-from firmware.signals.countries import ToneName, profiles
+from firmware.signals.countries import profiles
 from simulator.line_script import LineScript, ScriptedCall
 from simulator.networks import NETWORKS
 from tests.analog.virtual_box import VirtualBox
@@ -58,8 +58,5 @@ def _same(box: VirtualBox, call: object, real: ScriptedCall, code: str) -> None:
 
 
 def _told_by_the_handset(real: ScriptedCall, code: str) -> bool:
-    """The box cannot know it sooner: flashes are as long as the open loop, or its table has no busy tone (Ukraine)."""
-    profile = profiles()[code]
-    return (real.how == "open_loop" and profile.flash_ms[1] > 250) or (
-        real.how == "busy" and not profile.tone(ToneName.BUSY)
-    )
+    """The box cannot know it sooner: the country's hook flashes are as long as the open loop."""
+    return real.how == "open_loop" and profiles()[code].flash_ms[1] > 250
