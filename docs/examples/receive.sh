@@ -82,8 +82,10 @@ on_fin() { # dev file size sha256
 
 # One line per message: topic, a blank, the payload in hexadecimal.
 mosquitto_sub -h "$host" -p "$port" -q 1 -t 'offhook1/+/up/#' -F '%t %x' | while read -r topic hex; do
+    old=$IFS; IFS=/
     # shellcheck disable=SC2086
-    old=$IFS; IFS=/; set -- $topic; IFS=$old
+    set -- $topic
+    IFS=$old
     dev=$2
     case $4/${6:-} in
         hello/) on_hello "$dev" ;;
