@@ -15,6 +15,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import alsaaudio
 
@@ -113,15 +114,7 @@ class SoundWire:
         """Plays the wire's mix until it is unplugged; the daemon's pace is this thread's pace."""
         pcm = None
         try:
-            pcm = alsaaudio.PCM(
-                alsaaudio.PCM_PLAYBACK,
-                device=f"{device_name(self.name)}_feed",
-                rate=RATE_HZ,
-                channels=1,
-                format=alsaaudio.PCM_FORMAT_S16_LE,
-                periodsize=_BLOCK_FRAMES,
-                periods=_PERIODS,
-            )
+            pcm = self._open_feed(stop)
             while not stop.is_set():
                 pcm.write(self.mixer.block(_BLOCK_FRAMES))
         except alsaaudio.ALSAAudioError as error:
@@ -130,6 +123,24 @@ class SoundWire:
         finally:
             if pcm is not None:
                 pcm.close()
+
+    def _open_feed(self, stop: threading.Event) -> Any:
+        """A daemon that has its socket may still refuse for a moment, on a busy machine for longer."""
+        until_s = time.monotonic() + _START_DEADLINE_S
+        while True:
+            try:
+                return alsaaudio.PCM(
+                    alsaaudio.PCM_PLAYBACK,
+                    device=f"{device_name(self.name)}_feed",
+                    rate=RATE_HZ,
+                    channels=1,
+                    format=alsaaudio.PCM_FORMAT_S16_LE,
+                    periodsize=_BLOCK_FRAMES,
+                    periods=_PERIODS,
+                )
+            except alsaaudio.ALSAAudioError:
+                if time.monotonic() > until_s or stop.wait(0.1):
+                    raise
 
 
 class SoundStreet:
