@@ -1,0 +1,230 @@
+"""Cuts the power of a box in the middle of its calls, many times, and prints what each cut cost.
+
+    .venv/bin/python hil-tests/kernel/power_cut.py --cuts 200
+
+On the test kernel a box records calls on a disk whose every write and flush is logged (dm-log-writes). Then, for each
+moment chosen at random, the disk is made as a cut would have left it (what was flushed is there; of what was in the
+disk's cache all, some or nothing survives), a box is started from it, and its call list, its ledger and its database
+are looked at. Goals: the database is intact, no call is missing, at most 1.0 s of sound is lost in any, the ledger balances.
+Exit code 1 when one of these does not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import vm
+from rich.console import Console
+from rich.table import Table
+from write_log import Cut, WriteLog
+
+LOST_GOAL_MS = 1000
+YOUNG_MS = 1000
+"""A call this young may not be on the disk yet: nothing of it is older than the sound that may be lost."""
+DISK_MIB = 192
+LOG_MIB = 1536
+_BATCH = 20
+_KEEP = (0.0, 0.5, 1.0)
+GUEST = Path(__file__).with_name("power_cut_guest.py")
+
+
+@dataclass
+class Cost:
+    """What one cut cost."""
+
+    cut: Cut
+    broken: str = ""
+    missing: list[str] = field(default_factory=list)
+    young_ms: list[int] = field(default_factory=list)
+    """Ages of calls that were too young to be on the disk."""
+    lost_ms: dict[str, int] = field(default_factory=dict)
+    """Sound lost of each recording that was being made at the cut."""
+    faults: list[str] = field(default_factory=list)
+    ready_s: float = 0.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--cuts", type=int, default=20)
+    parser.add_argument("--calls", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--dir", type=Path, help="keep everything here; a run that is there already is used again")
+    wanted = parser.parse_args()
+    console = Console() if sys.stdout.isatty() else Console(width=150)
+    console.print(f"{platform.machine()}, {os.cpu_count()} cores, load before {os.getloadavg()}, seed {wanted.seed}")
+    with tempfile.TemporaryDirectory(prefix="offhook-cuts-") as name:
+        folder = (wanted.dir or Path(name)).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "run.json").exists() and not record(folder, calls=wanted.calls, seed=wanted.seed):
+            console.print("the run with calls did not end well: see record-*.log")
+            return 1
+        run = json.loads((folder / "run.json").read_text())
+        log = WriteLog(folder / "log.img")
+        cuts = choose(log, run, number=wanted.cuts, seed=wanted.seed)
+        started = time.monotonic()
+        costs = []
+        for start in range(0, len(cuts), _BATCH):
+            costs += batch(folder, log, run, cuts[start : start + _BATCH], first=start)
+            console.print(f"{len(costs)} of {len(cuts)} cuts, {time.monotonic() - started:.0f} s")
+    return report(console, run, log, costs)
+
+
+def record(folder: Path, *, calls: int, seed: int) -> bool:
+    for name, size in (("disk.img", DISK_MIB), ("log.img", LOG_MIB)):
+        (folder / name).unlink(missing_ok=True)
+        with (folder / name).open("wb") as image:
+            image.truncate(size << 20)
+    command = [sys.executable, str(GUEST), "record", str(calls), str(seed)]
+    environment = {"PYTHONPATH": str(Path.cwd())}
+    disks = [folder / "disk.img", folder / "log.img"]
+    return vm.run(command, out=folder, disks=disks, deadline_s=120.0 + 40.0 * calls, environment=environment) == 0
+
+
+def choose(log: WriteLog, run: dict[str, Any], *, number: int, seed: int) -> list[Cut]:
+    """Moments spread evenly at random over the time in which there were calls."""
+    rng = random.Random(seed)
+    calls = run["calls"]
+    first = min(c["started_utc_ms"] for c in calls)
+    last = max(c["ended_utc_ms"] for c in calls) + 3000
+    marks = [(n, at) for n, at in log.marks("utc-") if first <= at <= last]
+    picked = sorted(rng.choices(marks, k=number))
+    return [Cut(entry=n, at_utc_ms=at, keep=rng.choice(_KEEP), seed=rng.randrange(1 << 30)) for n, at in picked]
+
+
+def batch(folder: Path, log: WriteLog, run: dict[str, Any], cuts: list[Cut], *, first: int) -> list[Cost]:
+    """Makes the disks, starts a box from each, and looks at what it says."""
+    work = folder / "cuts"
+    work.mkdir(exist_ok=True)
+    base = folder / "base.img"
+    with base.open("wb") as image:
+        image.truncate(DISK_MIB << 20)
+    at = 0
+    images = []
+    for n, cut in enumerate(cuts, start=first):
+        log.replay(base, at, cut.entry)
+        at = cut.entry
+        image = work / f"cut-{n:04d}.img"
+        copy_sparse(base, image)
+        log.cut(image, cut)
+        images.append(image)
+    command = [sys.executable, str(GUEST), "restart"]
+    vm.run(command, out=work, deadline_s=120.0 + 60.0 * len(cuts), environment={"PYTHONPATH": str(Path.cwd())})
+    costs = []
+    for cut, image in zip(cuts, images, strict=True):
+        said = image.with_suffix(".json")
+        costs.append(cost(cut, run, json.loads(said.read_text()) if said.exists() else {"broken": "no result"}))
+        image.unlink()
+    return costs
+
+
+def copy_sparse(source: Path, target: Path) -> None:
+    """Copies what is data; holes stay holes."""
+    size = source.stat().st_size
+    with source.open("rb") as from_, target.open("wb") as to:
+        to.truncate(size)
+        at = 0
+        while True:
+            try:
+                at = os.lseek(from_.fileno(), at, os.SEEK_DATA)
+            except OSError:  # ENXIO: no more data
+                return
+            end = os.lseek(from_.fileno(), at, os.SEEK_HOLE)
+            while at < end:
+                piece = os.pread(from_.fileno(), min(1 << 20, end - at), at)
+                os.pwrite(to.fileno(), piece, at)
+                at += len(piece)
+
+
+def cost(cut: Cut, run: dict[str, Any], said: dict[str, Any]) -> Cost:
+    """What a box started from the cut disk lacks, against what the box that was never cut had."""
+    found = Cost(cut, broken=said.get("broken", ""))
+    if found.broken:
+        return found
+    found.ready_s = said["ready_s"]
+    calls = {call["id"]: call for call in said["calls"]}
+    for call in run["calls"]:
+        age_ms = cut.at_utc_ms - call["started_utc_ms"]
+        if age_ms < 0:
+            continue
+        kept = calls.get(call["id"])
+        if kept is None and age_ms < YOUNG_MS:
+            found.young_ms.append(age_ms)
+            continue
+        if kept is None:
+            found.missing.append(f"{call['id']} ({age_ms} ms old)")
+        elif kept["status"] != "ended":
+            found.faults.append(f"{call['id']} is still {kept['status']}")
+        found.lost_ms |= sound_lost(cut, call, kept)
+    if said["integrity"] != "ok":
+        found.faults.append(f"integrity_check: {said['integrity']}")
+    balance = said["ledger"]["balance"]
+    if not said["ledger"]["balanced"] or balance["open"] or balance["unexplained"]:
+        found.faults.append(f"the ledger does not balance: {balance}")
+    if said["exit"] != 0:
+        found.faults.append(f"the recorder ended with {said['exit']}")
+    return found
+
+
+def sound_lost(cut: Cut, call: dict[str, Any], kept: dict[str, Any] | None) -> dict[str, int]:
+    """Milliseconds of each recording from the call's start to the cut that are not there any more."""
+    after = {r["id"]: r for r in kept["recordings"]} if kept is not None else {}
+    lost = {}
+    for recording in call["recordings"]:
+        begun = recording["started_utc_ms"]
+        end = min(cut.at_utc_ms, begun + (recording["duration_ms"] or 0))
+        if end <= max(begun, call["started_utc_ms"]):
+            continue
+        there = after.get(recording["id"])
+        until = begun + (there["duration_ms"] or 0) if there is not None and there["status"] == "sealed" else begun
+        lost[recording["id"]] = max(0, end - max(until, call["started_utc_ms"]))
+    return lost
+
+
+def report(console: Console, run: dict[str, Any], log: WriteLog, costs: list[Cost]) -> int:
+    lost = sorted(ms for c in costs for ms in c.lost_ms.values())
+    open_ones = sorted(max(c.lost_ms.values()) for c in costs if c.lost_ms)
+    young = sorted(ms for c in costs for ms in c.young_ms)
+    flushes = sum(1 for entry in log.entries if entry.flush)
+    table = Table(title=f"{len(costs)} power cuts in a run of {len(run['calls'])} calls, {flushes} flushes")
+    for head in ("what", "goal", "measured"):
+        table.add_column(head)
+    broken = [c for c in costs if c.broken]
+    unsound = [fault for c in costs for fault in c.faults]
+    missing = [text for c in costs for text in c.missing]
+    table.add_row("box starts again, no person needed", "all", f"{len(costs) - len(broken)} of {len(costs)}")
+    table.add_row("ready after the start, s", "", spread([round(c.ready_s, 1) for c in costs if not c.broken]))
+    table.add_row("database not intact, call left open, ledger not balanced", "0", str(len(unsound)))
+    table.add_row(f"calls older than {YOUNG_MS} ms at the cut that are missing", "0", str(len(missing)))
+    table.add_row("calls younger than that, not on the disk yet (age, ms)", "", spread(young))
+    table.add_row("recordings begun before a cut", "", str(len(lost)))
+    table.add_row("sound lost per recording, ms", f"max <= {LOST_GOAL_MS}", spread(lost))
+    table.add_row("worst recording of each cut, ms", "", spread(open_ones))
+    console.print(table)
+    for c in costs:
+        over = [f"{ms} ms of {name} lost" for name, ms in c.lost_ms.items() if ms > LOST_GOAL_MS]
+        for fault in (*([c.broken] if c.broken else []), *c.faults, *(f"missing: {m}" for m in c.missing), *over):
+            console.print(f"  - entry {c.cut.entry} at {c.cut.at_utc_ms}, keep {c.cut.keep}: {fault}")
+    console.print(f"load after {os.getloadavg()}")
+    return 1 if broken or unsound or missing or (lost and lost[-1] > LOST_GOAL_MS) else 0
+
+
+def spread(values: list[Any]) -> str:
+    if not values:
+        return "none"
+    ordered = sorted(values)
+    median, p99 = (ordered[int(len(ordered) * share)] for share in (0.5, 0.99))
+    return f"n {len(ordered)}, median {median}, p99 {p99}, max {ordered[-1]}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
