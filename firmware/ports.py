@@ -231,7 +231,7 @@ class SoundHeard(RecorderEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Levels(RecorderEvent):
-    """Level per channel over the last 200 ms, for the page's meters. dBFS."""
+    """Level per channel over the last fifth or quarter of a second, for the page's meters. dBFS."""
 
     rms_dbfs: tuple[float, ...]
     peak_dbfs: tuple[float, ...]

@@ -18,9 +18,10 @@ from firmware.ports import Block, Clock
 
 log = logging.getLogger("offhook.audio")
 
-PERIOD_S = 0.2
-"""One wake-up per period, and one update of the page's meters: wake-ups are most of what recording costs."""
-PERIODS = 5
+PERIOD_S = 0.25
+"""One wake-up per period, and one update of the page's meters: wake-ups are most of what recording costs. A kill
+costs at most two periods (see `line_sound`)."""
+PERIODS = 4
 FIRST_SOUND_S = 4.0
 """A device may take this long from its opening to its first sound (a sound server starts its stream only then)."""
 DEAD_S = 1.8

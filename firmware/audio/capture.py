@@ -6,10 +6,11 @@ import logging
 import threading
 import time
 
-from firmware.audio.inbox import LineInbox, SourceDown, SourceUp
+from firmware.audio.inbox import LineInbox, Quiet, SourceDown, SourceUp
+from firmware.audio.live_levels import LiveLevels
 from firmware.errors import AudioDeviceError
 from firmware.model import LineId
-from firmware.ports import AudioSource, Clock, EventSink, SoundBack, SoundLost
+from firmware.ports import AudioSource, Block, Clock, EventSink, SoundBack, SoundLost
 from firmware.worker import Worker
 
 log = logging.getLogger("offhook.audio")
@@ -30,6 +31,7 @@ class Capture:
         self._inbox = inbox
         self._sink = sink
         self._clock = clock
+        self._levels = LiveLevels(line)
         self._sounding: bool | None = None
         self._state_lock = threading.Lock()
         self._open_began_s = 0.0
@@ -68,6 +70,7 @@ class Capture:
         try:
             self._open_began_s = time.monotonic()
             source.open()
+            self._levels.restart()
             while not stop.is_set():
                 self._read_began_s = time.monotonic()
                 block = source.read()
@@ -75,9 +78,19 @@ class Capture:
                     self._back()
                 if block is not None:
                     self._inbox.put_block(block)
+                    self._measure(block)
         finally:
             self._open_began_s = self._read_began_s = 0.0
             source.close()
+
+    def _measure(self, block: Block) -> None:
+        quiet_since_ns = self._levels.quiet_since_ns
+        reading = self._levels.feed(block, rate_hz=self.source.rate_hz, channels=len(self.source.roles))
+        if reading is None:
+            return
+        self._sink(reading)
+        if self._levels.quiet_since_ns != quiet_since_ns:
+            self._inbox.put(Quiet(self._levels.quiet_since_ns))
 
     def _back(self) -> None:
         now = self._clock.now()

@@ -35,22 +35,29 @@ class SourceDown:
 
 
 @dataclass(frozen=True, slots=True)
+class Quiet:
+    """The line carries digital silence since ``since_ns`` (boot clock); None: it carries sound again."""
+
+    since_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """Close what is open; nothing follows."""
 
     at: Instant
 
 
-Item = Block | Dropped | SourceUp | SourceDown | StartRecording | StopRecording | ListenFor | Finish
+Item = Block | Dropped | SourceUp | SourceDown | Quiet | StartRecording | StopRecording | ListenFor | Finish
 
 
 class LineInbox:
     """One writer of blocks, any writers of orders, one reader. Order is kept."""
 
-    def __init__(self, *, limit_frames: int, wake_frames: int) -> None:
-        """Holds at most ``limit_frames`` of sound; wakes its reader when ``wake_frames`` have come, or at an order."""
+    def __init__(self, *, limit_frames: int) -> None:
+        """Holds at most ``limit_frames`` of sound."""
         self._limit = limit_frames
-        self._wake_frames = wake_frames
+        self._wake_frames = 1
         self._items: list[Item] = []
         self._frames = 0
         self._dropped = 0
@@ -78,8 +85,12 @@ class LineInbox:
             self._items.append(item)
             self._wake_reader()
 
-    def take(self, timeout_s: float) -> list[Item]:
-        """Everything there is, as soon as it is worth waking up for; what there is after ``timeout_s``."""
+    def take(self, timeout_s: float, *, wake_frames: int) -> list[Item]:
+        """Everything there is, at an order or when ``wake_frames`` of sound have come, else after ``timeout_s``."""
+        with self._lock:
+            self._wake_frames = wake_frames
+            if self._frames >= wake_frames:
+                self._wake_reader()
         with contextlib.suppress(Empty):
             self._wake.get(timeout=timeout_s)
         with self._lock:

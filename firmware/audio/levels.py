@@ -53,8 +53,9 @@ def levels_now(samples: Samples) -> LevelsNow:
     dead = True
     for column in samples.T:
         wide = column.astype(np.float32)
-        power = float(np.dot(wide, wide)) / len(wide)
-        high, low = int(column.max()), int(column.min())
+        power = float(wide.dot(wide)) / len(wide)
+        # The ufuncs themselves: the array's methods go through Python, which is what this costs in a cold cache.
+        high, low = int(np.maximum.reduce(column)), int(np.minimum.reduce(column))
         rms.append(dbfs(math.sqrt(power)))
         peak.append(dbfs(max(high, -low)))
         dead = dead and high - low <= DEAD_SWING

@@ -8,23 +8,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 from firmware.audio.capture import Capture
-from firmware.audio.inbox import Dropped, Finish, Item, LineInbox, SourceDown, SourceUp
-from firmware.audio.levels import levels_now, samples_of
+from firmware.audio.inbox import Dropped, Finish, Item, LineInbox, Quiet, SourceDown, SourceUp
 from firmware.audio.preroll import Preroll, end_ns
 from firmware.audio.recording import OpenRecording
 from firmware.effects import ListenFor, StartRecording, StopRecording
 from firmware.model import Instant, LineId
-from firmware.ports import AudioSource, Block, Clock, EventSink, Levels, LineListener, RecorderEvent, RecordingClosed
+from firmware.ports import AudioSource, Block, Clock, EventSink, LineListener, RecorderEvent, RecordingClosed
 from firmware.worker import Worker
 
 log = logging.getLogger("offhook.audio")
 
 QUEUE_S = 30.0
-WAKE_S = 0.2
-"""The file thread works on this much sound at a time; it is also the pace of the page's meters."""
 SYNC_S = 0.5
+"""What is being recorded is written and forced to the card this often."""
+HEAR_S = 0.2
+"""A line with decoders, or one that has fallen silent, is attended to this often: who rings or hung up cannot wait."""
 
-_SYNC_NS = round(SYNC_S * 1e9)
+_SYNC_FRAMES_S = SYNC_S - 0.125
+"""Sound comes in blocks, ALSA's of 0.25 s: the one that completes `SYNC_S`, even when it is some frames short."""
 
 
 class LineSound:
@@ -54,7 +55,7 @@ class LineSound:
         rate_hz = source.rate_hz
         self._rate_hz = rate_hz
         self._roles = source.roles
-        self.inbox = LineInbox(limit_frames=round(QUEUE_S * rate_hz), wake_frames=round(WAKE_S * rate_hz))
+        self.inbox = LineInbox(limit_frames=round(QUEUE_S * rate_hz))
         self._capture = Capture(line=line, source=source, inbox=self.inbox, sink=sink, clock=clock)
         self._files = Worker(f"files {line}", self._run)
         self._preroll = Preroll(preroll_s)
@@ -62,10 +63,8 @@ class LineSound:
         self._ended_ns = 0
         self._heard_until_ns = 0
         self._device_lost: SourceDown | None = None
-        self._meter_blocks: list[Block] = []
-        self._meter_frames = 0
         self._quiet_since_ns: int | None = None
-        self._sync_due_ns = 0
+        self._unsynced_frames = 0
 
     def start(self) -> None:
         self._files.start()
@@ -83,13 +82,17 @@ class LineSound:
 
     def _run(self, _stop: threading.Event) -> None:
         while True:
-            items = self.inbox.take(2 * WAKE_S)
+            items = self.inbox.take(SYNC_S + 0.1, wake_frames=self._wake_frames())
             for item in items:
                 if isinstance(item, Finish):
                     self._finish_recording(item.at)
                     return
                 self._handle(item)
-            self._after_batch()
+            self._after_batch(idle=not items)
+
+    def _wake_frames(self) -> int:
+        attentive = self._listener is not None or self._quiet_since_ns is not None
+        return round((HEAR_S if attentive else _SYNC_FRAMES_S) * self._rate_hz)
 
     def _handle(self, item: Item) -> None:
         match item:
@@ -105,6 +108,8 @@ class LineSound:
                 log.error("queue of %s was full: %d frames dropped", self.line, item.frames)
                 if self._recording is not None:
                     self._recording.queue_overflowed(item.frames, self._rate_hz)
+            case Quiet():
+                self._quiet_since_ns = item.since_ns
             case SourceDown():
                 self._device_lost = item
                 if self._recording is not None:
@@ -116,14 +121,11 @@ class LineSound:
         rate_hz = self._rate_hz
         self._heard_until_ns = end_ns(block, rate_hz)
         self._preroll.push(block)
+        self._unsynced_frames += block.frames
         if self._recording is not None:
             self._recording.take(block, rate_hz, self._roles)
         if self._listener is not None:
             self._listen(self._listener, block)
-        self._meter_blocks.append(block)
-        self._meter_frames += block.frames
-        if self._meter_frames >= round(WAKE_S * rate_hz):
-            self._tell_levels()
 
     def _listen(self, listener: LineListener, block: Block) -> None:
         try:
@@ -139,20 +141,6 @@ class LineSound:
         if (item.rate_hz, item.roles) != (self._rate_hz, self._roles):
             self._rate_hz, self._roles = item.rate_hz, item.roles
             self._preroll.clear()
-            self._meter_blocks.clear()
-            self._meter_frames = 0
-
-    def _tell_levels(self) -> None:
-        samples = samples_of(b"".join(block.pcm for block in self._meter_blocks), len(self._roles))
-        first_ns, at = self._meter_blocks[0].at.boot_ns, self._meter_blocks[-1].at
-        self._meter_blocks.clear()
-        self._meter_frames = 0
-        now = levels_now(samples)
-        if not now.dead:
-            self._quiet_since_ns = None
-        elif self._quiet_since_ns is None:
-            self._quiet_since_ns = first_ns
-        self._sink(Levels(line=self.line, at=at, rms_dbfs=now.rms_dbfs, peak_dbfs=now.peak_dbfs))
 
     def _start_recording(self, order: StartRecording) -> None:
         if self._recording is not None:
@@ -173,7 +161,7 @@ class LineSound:
         else:
             log.warning("stop of %s ignored: it is not being recorded", order.recording)
 
-    def _after_batch(self) -> None:
+    def _after_batch(self, *, idle: bool) -> None:
         now = self._clock.now()
         self._capture.check_stuck()
         recording = self._recording
@@ -185,10 +173,9 @@ class LineSound:
             return
         recording.write()
         recording.watch_silence(now, quiet_since_ns=self._quiet_since_ns, device_lost=device_lost)
-        if now.boot_ns >= self._sync_due_ns:
+        if idle or self._unsynced_frames >= round(_SYNC_FRAMES_S * self._rate_hz):
             recording.sync()
-            # On average every SYNC_S, although sound comes in steps of WAKE_S.
-            self._sync_due_ns = max(self._sync_due_ns + _SYNC_NS, now.boot_ns)
+            self._unsynced_frames = 0
 
     def _finish_recording(self, at: Instant) -> None:
         recording, self._recording = self._recording, None

@@ -200,7 +200,7 @@ class Studio:
         deadline = time.monotonic() + 5
         while not self.source.drained() and time.monotonic() < deadline:
             time.sleep(0.01)
-        time.sleep(0.5)
+        time.sleep(0.8)  # longer than the file thread sleeps when little sound comes
 
     def raw(self, part: int = 1) -> np.ndarray:
         path = self.data_dir / "spool" / f"{CALL}.p{part}.raw"
