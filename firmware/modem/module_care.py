@@ -21,6 +21,7 @@ from firmware.modem.at_events import (
     SimState,
     parse_line,
 )
+from firmware.modem.at_json import ACCESS
 from firmware.modem.dialects import AUTO, Dialect, dialect, family_of
 from firmware.modem.engine import Answer
 
@@ -142,7 +143,7 @@ class ModuleCare:
                     before,
                     registered=event.registered if event.stat not in _NO_CS else False,
                     roaming=event.roaming,
-                    access=_ACCESS.get(event.access, before.access),
+                    access=ACCESS.get(event.access) if event.access is not None else before.access,
                 )
             case Registration(domain="CEREG"):
                 self.status = attrs.evolve(before, data_registered=event.registered)
@@ -212,9 +213,3 @@ class ModuleCare:
         self._ever.add(key)
         (self._said.add if raised else self._said.discard)(key)
         self._tell(key, raised, params)
-
-
-_ACCESS: Final[dict[int | None, str]] = {
-    0: "gsm", 1: "gsm_compact", 2: "utran", 3: "egprs", 4: "hsdpa", 5: "hsupa", 6: "hspa", 7: "lte", 8: "ec_gsm_iot",
-    9: "nb_iot", 10: "eutra_5gc", 11: "nr", 12: "ng_ran", 13: "en_dc",
-}  # fmt: skip

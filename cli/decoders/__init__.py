@@ -1,0 +1,1 @@
+"""The subcommands of ``offhook decode``: one module each, with a ``command``."""
