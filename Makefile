@@ -16,9 +16,10 @@ demo:
 	@setup/prepare.sh demo
 	@$(PY)/offhook demo $(ARGS)
 
+# Most tests wait for something in real time: twice as many at once as the smallest build machine has cores.
 test:
 	@setup/prepare.sh test
-	@$(PY)/pytest $(ARGS)
+	@$(PY)/pytest -n 4 --dist worksteal $(ARGS)
 
 soak:
 	@setup/prepare.sh test
