@@ -23,6 +23,7 @@ from firmware.hotplug import line_ids, scan
 from simulator import journal, scenario
 from simulator.box import BoxUnderTest
 from simulator.children import Child, ChildError, write_pids
+from simulator.cloud import DemoCloud
 from simulator.compare import Heard, compare_ledger, compare_lists, listen, pair
 from simulator.journal import StreetCall
 from simulator.report import show_calls, show_differences, show_ledger
@@ -53,6 +54,8 @@ class Wishes:
     keep: bool = False
     port: int = 8080
     page: bool = True
+    cloud: bool = False
+    """A broker and a receiver on this machine, where the calls of the box end."""
     country: str = "CN"
     kernel: bool = False
     """On this kernel's simulated hardware: on the test kernel (docs/kernel-bench.md)."""
@@ -68,6 +71,7 @@ class Demo:
         self._street_dir = folder / "street"
         self._children: list[Child] = []
         self._box: BoxUnderTest | None = None
+        self._cloud: DemoCloud | None = None
         self._begun = datetime.now(UTC)
 
     # --- up and down ------------------------------------------------------------------------------------------------
@@ -80,12 +84,16 @@ class Demo:
         self._box = BoxUnderTest(self._folder, street["env"])
         lines = [*found, *street["lines"]]
         document = settings_document(lines, name="Demo", country=self._wishes.country, time_zone="Asia/Shanghai")
+        if self._wishes.cloud:
+            document += self._start_cloud()
         (self._box.data / "first-boot.toml").write_text(document, encoding="utf-8")
         self._box.command("migrate")
         recorder = self._box.child("recorder", "run")
         self._begin(recorder)
         expected = {line["id"] for line in lines}
         recorder.wait_until(lambda: self.box.lines_present(expected), _BOX_DEADLINE_S)
+        if self._wishes.cloud:
+            self._begin(self.box.child("sync", "sync", "run"))
         if self._wishes.page:
             self._start_page()
 
@@ -117,6 +125,12 @@ class Demo:
         child.wait_until(ready.exists, _STREET_DEADLINE_S)
         street: dict[str, Any] = json.loads(ready.read_text())
         return street
+
+    def _start_cloud(self) -> str:
+        """Returns the settings that lead the box there."""
+        self._cloud = DemoCloud(self._folder, broker_port=free_port(0), console_port=free_port(8090))
+        self._console.print(self._cloud.start(self._begin, _answers))
+        return self._cloud.settings()
 
     def _start_page(self) -> None:
         port = free_port(self._wishes.port)
@@ -179,7 +193,8 @@ class Demo:
                 time.sleep(_LOOK_EVERY_S)
         calls = self.sealed_calls()
         ledger = self.ledger()
-        faults = self.stop()
+        away = self._cloud.differences(self.box, calls, look_after=self.look_after) if self._cloud else []
+        faults = [*away, *self.stop()]
         return self._check(calls, ledger, faults)
 
     def street(self, cmd: str, **arguments: Any) -> dict[str, Any]:
@@ -227,6 +242,8 @@ class Demo:
             differences += wrong
         show_calls(self._console, pairing, heard)
         show_ledger(self._console, ledger)
+        if self._cloud is not None:
+            self._console.print(self._cloud.summary())
         show_differences(self._console, differences)
         return not differences
 

@@ -17,6 +17,9 @@ import click
 @click.option("--keep", is_flag=True, help="Keep the temporary folder.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="The page's port.")
 @click.option("--no-web", is_flag=True, help="Without the page.")
+@click.option(
+    "--cloud/--no-cloud", default=False, show_default=True, help="With a broker and a receiver: the calls arrive."
+)
 @click.option("--country", default="CN", show_default=True, help="The exchange's tones and ring cadence.")
 def command(
     *,
@@ -28,6 +31,7 @@ def command(
     keep: bool,
     port: int,
     no_web: bool,
+    cloud: bool,
     country: str,
 ) -> None:
     """Runs the box with two analog lines and two SIM modules and lets people call.
@@ -46,6 +50,7 @@ def command(
         keep=keep,
         port=port,
         page=not no_web,
+        cloud=cloud,
         country=country,
     )
     sys.exit(0 if run(wishes) else 1)
