@@ -20,8 +20,8 @@ _TOLERANCE = 0.022
 _HIGHEST_TWIST_DB = 9.0
 _LOWEST_TWIST_DB = -12.0
 """Column minus row. Q.24 asks for +4 and -8; long loops tilt more."""
-_PURITY = 0.72
-"""Share of the energy above 600 Hz that the two tones must have."""
+_PURITY = 0.55
+"""Share of the energy above 600 Hz that the two tones must have: what they have 2 dB above white noise."""
 _QUIETEST_RMS = 60.0
 """Of the two tones, steps of 16 bits: about -49 dBm0."""
 _PURITY_GOING_ON = 0.35
@@ -29,15 +29,23 @@ _PURITY_GOING_ON = 0.35
 _NEEDED_HOPS = 3
 """In a row, of one digit: a tone of 40 ms gives four, one of 20 ms none."""
 _CLEAN_PURITY = 0.85
-_NEEDED_HOPS_NOISY = 5
+_NEEDED_HOPS_NOISY = 4
 """While none of them was cleaner than that: vowels come this close, but not for so long."""
+_THIRD_SHARE = 0.05
+"""Of the tones' energy, at most so much in any third tone above 600 Hz: a voice has its other harmonics there."""
+_NOISE_PEAK = 9.0
+"""So far above its average the loudest of the places in white noise rises, now and then."""
 _PITCH_HZ = tuple(range(130, 290, 20))
 _PITCH_SHARE = 0.02
 """Of the tones' energy, at most so much at one of these: a voice has its pitch there, dial tone and hum have not."""
 _COARSE_PURITY = 0.55
 _NEIGHBOURS = 5
-_SHORTEST_BATCH_HOPS = 5
+_SHORTEST_BATCH_HOPS = 10
 """Frames are looked at by the handful: numpy costs by the call."""
+_FULL_HOPS = 3
+"""Of them, so many within 3 dB of the loudest: a tone of 20 ms fills one frame, and its neighbours by half."""
+_MISSED_HOPS = 3
+"""Noise hides a frame now and then: fewer in a row do not begin the count of a digit anew."""
 _GONE_HOPS = 3
 """Without it: the digit is over. A drop-out of 10 ms is not a pause (Q.24)."""
 _HIGH_PASS_HZ = (560.0, 660.0)
@@ -69,7 +77,13 @@ class DtmfDetector:
         self._coarse_waves = _waves(coarse_hz, self._taper, rate_hz)
         self._pitch_waves = _waves(_PITCH_HZ, self._taper, rate_hz)
         self._filter = _high_pass(rate_hz)
+        self._bin_hz = rate_hz / self._window
+        self._first_bin = int(np.ceil(_HIGH_PASS_HZ[1] / self._bin_hz))
+        # White noise above 600 Hz: the part of it that falls on one place of the spectrum.
+        self._noise_share = 1.5 * self._bin_hz / (rate_hz / 2 - _HIGH_PASS_HZ[1])
         self._raw = np.zeros(len(self._filter) - 1, dtype=np.float64)
+        self._waiting: list[NDArray[np.int16]] = []
+        self._waited = 0
         self._sound = np.empty(0, dtype=np.float64)
         self._plain = np.empty(0, dtype=np.float64)
         """The same sound, in step with it, before the filter."""
@@ -78,21 +92,27 @@ class DtmfDetector:
         self._hits = 0
         self._purest = 0.0
         self._misses = 0
+        self._levels: list[float] = []
         self._down = False
 
     def feed(self, pcm: NDArray[np.int16]) -> list[Digit]:
         """The digits that this sound made certain."""
-        raw = np.concatenate([self._raw, pcm.astype(np.float64)])
+        self._waiting.append(pcm)
+        self._waited += len(pcm)
+        if len(self._sound) + self._waited < self._window + _SHORTEST_BATCH_HOPS * self._hop:
+            return []
+        raw = np.concatenate([self._raw, *self._waiting], dtype=np.float64)
+        self._waiting, self._waited = [], 0
         half = len(self._filter) // 2
         self._raw = raw[len(raw) - 2 * half :]
         self._plain = np.concatenate([self._plain, raw[half : len(raw) - half]])
         self._sound = np.concatenate([self._sound, np.convolve(raw, self._filter, "valid")])
         count = (len(self._sound) - self._window) // self._hop + 1
-        if count < _SHORTEST_BATCH_HOPS:
-            return []
         digits: list[Digit] = []
-        for number, (digit, purity) in enumerate(self._hear(self._frames(self._sound), self._frames(self._plain))):
-            if (told := self._next(digit, purity, self._at + number * self._hop)) is not None:
+        for number, (digit, purity, level) in enumerate(
+            self._hear(self._frames(self._sound), self._frames(self._plain))
+        ):
+            if (told := self._next(digit, purity, level, self._at + number * self._hop)) is not None:
                 digits.append(told)
         self._plain = self._plain[count * self._hop :]
         self._sound = self._sound[count * self._hop :]
@@ -102,11 +122,11 @@ class DtmfDetector:
     def _frames(self, sound: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.lib.stride_tricks.sliding_window_view(sound, self._window)[:: self._hop]
 
-    def _hear(self, frames: NDArray[np.float64], plain: NDArray[np.float64]) -> list[tuple[str | None, float]]:
-        """The digit in each frame, if there is one, and how pure it is."""
+    def _hear(self, frames: NDArray[np.float64], plain: NDArray[np.float64]) -> list[tuple[str | None, float, float]]:
+        """The digit in each frame, if there is one, how pure it is, and its mean square."""
         sound = np.ascontiguousarray(frames, dtype=np.float32)
         energy = ((sound * self._taper) ** 2).sum(axis=1) / self._taper_energy  # mean square
-        heard: list[tuple[str | None, float]] = [(None, 0.0)] * len(frames)
+        heard: list[tuple[str | None, float, float]] = [(None, 0.0, 0.0)] * len(frames)
         loud = np.flatnonzero((energy >= _QUIETEST_RMS**2) & self._worth_a_look(sound, energy))
         if len(loud) == 0:
             return heard
@@ -120,11 +140,23 @@ class DtmfDetector:
         pure = (tones >= _PURITY_GOING_ON * energy[loud]) & (tones >= _QUIETEST_RMS**2)
         level = (twist_db >= _LOWEST_TWIST_DB) & (twist_db <= _HIGHEST_TWIST_DB)
         for i in np.flatnonzero(pure & level):
+            low_hz, high_hz = self._grid_hz[row[i]], self._grid_hz[column[i]]
+            noise = max(0.0, float(energy[loud[i]] - tones[i])) * self._noise_share
             pitch = float(_amplitude(plain[loud[i]].astype(np.float32), self._pitch_waves).max()) / self._gain
-            if pitch**2 / 2 <= _PITCH_SHARE * tones[i]:
-                digit = _key(self._grid_hz[row[i]], self._grid_hz[column[i]])
-                heard[loud[i]] = (digit, float(tones[i] / energy[loud[i]]))
+            if pitch**2 / 2 > max(_PITCH_SHARE * tones[i], _NOISE_PEAK * noise):
+                continue
+            if self._third(sound[loud[i]], low_hz, high_hz) > max(_THIRD_SHARE * tones[i], _NOISE_PEAK * noise):
+                continue
+            heard[loud[i]] = (_key(low_hz, high_hz), float(tones[i] / energy[loud[i]]), float(tones[i]))
         return heard
+
+    def _third(self, frame: NDArray[np.float32], low_hz: float, high_hz: float) -> float:
+        """Mean square of the loudest tone that is neither of the two."""
+        power = np.abs(np.fft.rfft(frame * self._taper)) ** 2 / self._gain**2 / 2
+        for hz in (low_hz, high_hz):
+            centre = hz / self._bin_hz
+            power[max(0, int(np.floor(centre)) - 2) : int(np.ceil(centre)) + 3] = 0.0
+        return float(power[self._first_bin :].max())
 
     def _worth_a_look(self, frames: NDArray[np.float32], energy: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Frames that may hold a digit, by a look at few frequencies, and their neighbours: most of speech is not."""
@@ -137,24 +169,28 @@ class DtmfDetector:
         result: NDArray[np.bool_] = near[_NEIGHBOURS : _NEIGHBOURS + len(frames)] > 0
         return result
 
-    def _next(self, digit: str | None, purity: float, at: int) -> Digit | None:
+    def _next(self, digit: str | None, purity: float, level: float, at: int) -> Digit | None:
         """One frame further: tells a digit once, when it has been heard often enough in a row."""
         if digit is not None and purity < _PURITY and not (self._down and digit == self._candidate):
             digit = None
         if digit is not None and digit == self._candidate:
             self._hits, self._misses = self._hits + 1, 0
             self._purest = max(self._purest, purity)
+            if self._down:
+                return None
+            self._levels.append(level)
             needed = _NEEDED_HOPS if self._purest >= _CLEAN_PURITY else _NEEDED_HOPS_NOISY
-            if self._down or self._hits < needed:
+            full = sum(one >= max(self._levels) / 2 for one in self._levels)
+            if self._hits < needed or full < _FULL_HOPS:
                 return None
             self._down = True
             return Digit(digit=digit, began=max(0, at - (self._hits - 2) * self._hop))
-        if self._down:
+        if self._down or (digit is None and self._candidate is not None):
             self._misses += 1
-            if self._misses < _GONE_HOPS:
+            if self._misses < (_GONE_HOPS if self._down else _MISSED_HOPS):
                 return None
         self._candidate, self._hits, self._misses, self._down = digit, int(digit is not None), 0, False
-        self._purest = purity
+        self._purest, self._levels = purity, [level]
         return None
 
 

@@ -42,9 +42,10 @@ def test_what_is_no_digit(how):
     assert digits(dtmf(KEYS, **how)) == ""
 
 
+@pytest.mark.parametrize(("snr_db", "on_ms"), [(10, 60), (5, 70)])
 @pytest.mark.parametrize("seed", range(4))
-def test_noise(seed):
-    assert digits(add_noise(dtmf(KEYS, on_ms=60, off_ms=60), 10, seed)) == KEYS
+def test_noise(seed, snr_db, on_ms):
+    assert digits(add_noise(dtmf(KEYS, on_ms=on_ms, off_ms=60), snr_db, seed)) == KEYS
 
 
 @pytest.mark.parametrize("tones", [(350, 440), (425,), (450,), (400,), (50,), (60, 180)])
@@ -79,6 +80,7 @@ def test_speech_is_no_digit(tmp_path, voice, pitch):
     if sound is None:
         pytest.skip("espeak-ng is not installed")
     assert digits(sound, 800) == ""
+    assert digits(add_noise(sound, 5, 1), 800) == ""
 
 
 def test_noise_is_no_digit():
