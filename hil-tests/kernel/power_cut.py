@@ -5,8 +5,8 @@
 On the test kernel a box records calls on a disk whose every write and flush is logged (dm-log-writes). Then, for each
 moment chosen at random, the disk is made as a cut would have left it (what was flushed is there; of what was in the
 disk's cache all, some or nothing survives), a box is started from it, and its call list, its ledger and its database
-are looked at. Goals: the database is intact, no call is missing, at most 1.0 s of sound is lost in any, the ledger balances.
-Exit code 1 when one of these does not hold.
+are looked at. Goals: the database is intact, no call is missing, at most 1.0 s of sound is lost in any, the ledger
+balances. Exit code 1 when one of these does not hold.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -60,6 +61,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dir", type=Path, help="keep everything here; a run that is there already is used again")
     wanted = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the guest ends with us
     console = Console() if sys.stdout.isatty() else Console(width=150)
     console.print(f"{platform.machine()}, {os.cpu_count()} cores, load before {os.getloadavg()}, seed {wanted.seed}")
     with tempfile.TemporaryDirectory(prefix="offhook-cuts-") as name:

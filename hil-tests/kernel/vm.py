@@ -109,6 +109,7 @@ def main() -> int:
     parser.add_argument("--deadline", type=float, default=300.0, help="seconds")
     parser.add_argument("command", nargs="+")
     wanted = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(NO_RESULT))  # the guest ends with us
     try:
         with tempfile.TemporaryDirectory(prefix="offhook-vm-out-") as name:
             out = wanted.out or Path(name)

@@ -75,7 +75,7 @@ class WriteLog:
                     _apply(entry, log, target)
 
     def cut(self, disk: Path, cut: Cut) -> int:
-        """Lets the cached writes survive, or not, on ``disk``, which stands at the cut's entry. Returns how many did."""
+        """Lets cached writes survive, or not, on ``disk``, which stands at the cut's entry. Returns how many did."""
         rng = random.Random(cut.seed)
         survived = 0
         with self._path.open("rb") as log, disk.open("r+b") as target:
