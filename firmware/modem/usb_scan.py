@@ -29,6 +29,16 @@ class UsbModule:
     at_interface: int
     source: str
     audio_interface: int | None = None
+    at_roles: tuple[str, ...] = ()
+    """Class/subclass/protocol of the AT interface, two hexadecimal digits each; wins over its number."""
+    audio_roles: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class _Port:
+    name: str
+    role: str
+    """``ff/01/02``: class, subclass, protocol."""
 
 
 @cache
@@ -47,20 +57,20 @@ def find_sim_modules(context: pyudev.Context | None = None) -> tuple[FoundDevice
     read, so it also works before udev has filled its database; a name under /dev/serial/by-path is used where there is
     one, because ttyUSB numbers change when a module comes back.
     """
-    ports: dict[str, dict[int, str]] = {}
+    ports: dict[str, dict[int, _Port]] = {}
     modules: dict[str, UsbModule] = {}
     for tty in (context or pyudev.Context()).list_devices(subsystem="tty"):
         interface = tty.find_parent("usb", "usb_interface")
         device = tty.find_parent("usb", "usb_device")
         if interface is None or device is None or tty.device_node is None:
             continue
-        module = usb_map().get((_text(device, "idVendor"), _text(device, "idProduct")))
+        module = module_of(_text(device, "idVendor"), _text(device, "idProduct"))
         number = _text(interface, "bInterfaceNumber")
         if module is not None and re.fullmatch(r"[0-9a-f]{2}", number):
             modules[device.sys_name] = module
-            ports.setdefault(device.sys_name, {})[int(number, 16)] = stable_name(
-                tty.device_node, tty.properties.get("DEVLINKS", "").split()
-            )
+            role = "/".join(_text(interface, f"bInterface{part}") for part in ("Class", "SubClass", "Protocol"))
+            name = stable_name(tty.device_node, tty.properties.get("DEVLINKS", "").split())
+            ports.setdefault(device.sys_name, {})[int(number, 16)] = _Port(name, role)
     found = [_found(path, modules[path], ports[path]) for path in sorted(ports, key=usb_path_key)]
     return tuple(device for device in found if device is not None)
 
@@ -75,17 +85,29 @@ def usb_path_key(path: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", path))
 
 
-def _found(path: str, module: UsbModule, ports: dict[int, str]) -> FoundDevice | None:
-    at_port = ports.get(module.at_interface)
+def module_of(vendor: str, product: str) -> UsbModule | None:
+    """The row of a USB device: its own, or its vendor's (product ``*``)."""
+    rows = usb_map()
+    return rows.get((vendor, product)) or rows.get((vendor, "*"))
+
+
+def _found(path: str, module: UsbModule, ports: dict[int, _Port]) -> FoundDevice | None:
+    at_port = _port(ports, module.at_roles, module.at_interface)
     if at_port is None:
         return None
     options = {"at_port": at_port, "family": module.family}
     if module.audio_interface is not None:
-        audio_port = ports.get(module.audio_interface)
+        audio_port = _port(ports, module.audio_roles, module.audio_interface)
         if audio_port is None:
             return None
         options["audio_port"] = audio_port
     return FoundDevice(path=path, driver=DRIVER, options=options, description=module.name)
+
+
+def _port(ports: dict[int, _Port], roles: tuple[str, ...], number: int) -> str | None:
+    """The port with one of ``roles``; where no port of the module has any, the one with the number."""
+    by_role = next((port.name for _, port in sorted(ports.items()) if port.role in roles), None)
+    return by_role or (ports[number].name if number in ports else None)
 
 
 def _text(device: pyudev.Device, attribute: str) -> str:
