@@ -24,6 +24,7 @@ __all__ = ["FRAME_BYTES", "Ports", "Quirks", "SimModule", "State"]
 FRAME_BYTES: Final = 320
 FRAME_S: Final = 0.02
 """S76 5.2.46 and driver sources: 320 bytes of s16le mono each 20 ms."""
+RESTART_S: Final = 1.0
 LONGEST_UPLINK_BYTES: Final = 16000 * 600
 
 WITHHELD: Final = 1
@@ -345,6 +346,11 @@ class SimModule:
         self.card = card
 
     def _obey(self, text: str) -> None:
+        if text.upper() in {"AT+CRESET", "AT+CFUN=1,1"} and not self._firmware.hung:
+            self._say(["OK"])  # S76 chapter 3: USB goes and comes back
+            self._later(0.2, self._unplug)
+            self._later(0.2, lambda: self._later(RESTART_S, self._plug))
+            return
         by_card = self.card.command(text) if self.card is not None and not self._firmware.hung else None
         if by_card == ["> "]:
             self._write_at(b"\r\n> ")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from firmware.modem.at_events import PcmPort
 from firmware.modem.dialects import Audio, InitRow, Row
 from firmware.modem.engine import Answer, Command
 from firmware.modem.session import command_of
+from firmware.sim import Mark
 
 log = logging.getLogger("offhook.modem")
 
@@ -22,6 +24,11 @@ SILENT_S: Final = 3.0
 """No byte for this long although the module says that its sound is on: it is switched off and on again."""
 
 
+BAD_RETRIES: Final = 3
+BAD_CALLS: Final = 2
+"""So many calls in a row that needed so many retries, or one without any sound, and the module is restarted."""
+
+
 class Flow(Protocol):
     """The part of a sound source that the switch looks at."""
 
@@ -31,6 +38,11 @@ class Flow(Protocol):
     @property
     def last_bytes_s(self) -> float:
         """When sound came last, in seconds of time.monotonic()."""
+        ...
+
+    @property
+    def last_sound_s(self) -> float:
+        """When sound other than digital silence came last, in seconds of time.monotonic()."""
         ...
 
 
@@ -60,6 +72,12 @@ class AudioSwitch:
         self._give_up_s = 0.0
         self._port_wait_ends_s = 0.0
         self.retries = 0
+        self.cure_wanted = False
+        """The PCM end point has degraded: the module should be restarted, once nobody talks."""
+        self.on_trouble: Callable[[Mark, float], None] = lambda _mark, _after_s: None
+        self._up_since_s = 0.0
+        self._rearmed = False
+        self._bad_calls = 0
 
     def speak(self, audio: Audio | None) -> None:
         """From now on the module is told in these words."""
@@ -91,11 +109,13 @@ class AudioSwitch:
         self._wanted = up
         if up:
             self.retries = 0
+            self._up_since_s, self._rearmed = now_s, False
             self._begin(now_s)
             self._port_wait_ends_s = now_s + WAIT_FOR_PORT_S
         else:
             self._send(*self.off_commands())
             self._on = False
+            self._judge()
 
     def off_commands(self) -> tuple[Command, ...]:
         """What goes together with hanging up."""
@@ -113,6 +133,7 @@ class AudioSwitch:
         if now_s >= self._give_up_s:
             log.error("the module refused its sound for %.0f s: this call has none", self._audio.retry_for_s)
             self._gave_up = True
+            self.on_trouble(Mark.SOUND_REFUSED, now_s - self._up_since_s)
             return FAR_S
         if self._source is not None and not self._source.is_open and now_s < self._port_wait_ends_s:
             return 0.1
@@ -143,18 +164,34 @@ class AudioSwitch:
         self._send(*commands, command_of(audio.ask, on_answer=self._told))
 
     def _watch(self, now_s: float) -> float:
-        """Sound that is on but does not come: starts over, with a reset first."""
+        """Sound that is on but does not come: starts over, with a reset first.
+
+        Digital silence counts as none at the start of a call, once: later a quiet network may send it too.
+        """
         assert self._source is not None
-        quiet_s = now_s - max(self._on_since_s, self._source.last_bytes_s)
+        heard_s = self._source.last_bytes_s
+        if not self._rearmed and self._source.last_sound_s < self._up_since_s:
+            heard_s = self._source.last_sound_s
+        quiet_s = now_s - max(self._on_since_s, heard_s)
         if not self._source.is_open or quiet_s < SILENT_S:
             return max(SILENT_S - quiet_s, 0.1)
         log.warning("no sound comes although it is on: it is switched on again")
         self.retries += 1
+        if not self._rearmed:
+            self.on_trouble(Mark.SOUND_REARMED, now_s - self._up_since_s)
+        self._rearmed = True
         self._begin(now_s)
         self._may_be_on = False
         self._try(reset=True)
         assert self._audio is not None
         return self._audio.retry_s
+
+    def _judge(self) -> None:
+        """After a call. More and more retries are the only sign of a PCM end point that degrades (CP issue 112)."""
+        bad = self._gave_up or self.retries >= BAD_RETRIES
+        self._bad_calls = self._bad_calls + 1 if bad else 0
+        if self._gave_up or self._bad_calls >= BAD_CALLS:
+            self.cure_wanted, self._bad_calls = True, 0
 
     def _taken(self, answer: Answer) -> None:
         self._is_on(answer.ok)

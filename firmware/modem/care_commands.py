@@ -20,8 +20,6 @@ class CareCommands:
     """Asked once, when the module is ready: they switch reports on, and read what does not change."""
     state: tuple[Command, ...]
     """Asked now and then."""
-    pcm_reset: str | None = None
-    """Restarts the module when its PCM end point has degraded."""
 
 
 def _ask(text: str, prefix: str = "", timeout_s: float = 5.0) -> Command:
@@ -55,21 +53,18 @@ BRANDS: Final[dict[str, CareCommands]] = {
             _ask("AT+UIMHOTSWAPON=1"),  # manual chapter 24: takes effect after a reset of the module
         ),
         state=(*_STATE, _ask("AT+CPSI?", "+CPSI:"), _IMS, _CLOCK),  # manual 4.2: +CPSI tells the radio
-        pcm_reset="AT+CRESET",  # tianye1999/callpilot issues 112, 119, 121
     ),
     "quectel": CareCommands(
         tries=_ask('AT+QPINC="SC"', "+QPINC:"),  # Quectel EC2x AT manual 5.5
         iccid=_ask("AT+QCCID", "+QCCID:"),  # same manual; RoEdAl/asterisk-chan-quectel
         about=(*_ABOUT, _ask("AT+QSIMSTAT=1")),  # RoEdAl, IchthysMaranatha at_response.c
         state=(*_STATE, _ask("AT+QNWINFO", "+QNWINFO:"), _ask('AT+QCFG="ims"', "+QCFG:"), _CLOCK),
-        pcm_reset="AT+CFUN=1,1",  # IchthysMaranatha README: what the module forgets, it is told again
     ),
     "huawei": CareCommands(
         tries=_ask("AT^CPIN?", "^CPIN:"),  # Huawei E-series AT manual
         iccid=_ask("AT^ICCID?", "^ICCID:"),
         about=_ABOUT,
         state=(*_STATE, _CLOCK),
-        pcm_reset="AT^RESET",
     ),
     "generic": CareCommands(
         tries=_ask("AT+CPINR", "+CPINR:"),  # 3GPP TS 27.007 8.65

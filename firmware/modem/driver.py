@@ -11,19 +11,34 @@ from typing import ClassVar, Final
 
 import attrs
 
-from firmware.events import DigitReceived, EndCause, LineAlarm, LineDown, LineEvent
+from firmware.events import (
+    AnswerRequested,
+    DialRequested,
+    DigitReceived,
+    EndCause,
+    HangUpRequested,
+    LineAlarm,
+    LineDown,
+    LineEvent,
+)
 from firmware.log import redact
 from firmware.model import LineId, LineKind
 from firmware.modem.at_events import AtEvent, DigitHeard, ListedCall
 from firmware.modem.audio_switch import AudioSwitch
 from firmware.modem.dialects import AUTO, InitRow, Row, dialect
 from firmware.modem.engine import Answer, Command
+from firmware.modem.handset_dial import Answer as Lift
+from firmware.modem.handset_dial import Dial, SendDigit, Wish
+from firmware.modem.handset_dial import HangUp as PutBack
+from firmware.modem.handset_keys import HandsetKeys
 from firmware.modem.module_care import ModuleCare, ModuleStatus
+from firmware.modem.rescue import Rescue
 from firmware.modem.session import AtSession, command_of
 from firmware.modem.sim_care import PinSource, SimCare
 from firmware.modem.sound import sound_of
 from firmware.modem.tracker import CallTracker, Phase
 from firmware.ports import AudioSource, Clock, EventSink
+from firmware.sim import CallMarked, Mark
 
 log = logging.getLogger("offhook.modem")
 
@@ -56,6 +71,14 @@ class AtModemOptions:
     """ALSA name of the local microphone (``plughw:1``)."""
     handset_playback: str | None = None
     """ALSA name of the local earpiece."""
+    handset_hook_gpio: int | None = None
+    """BCM number of a contact to ground that closes when the handset is lifted: lifting answers."""
+    handset_keys: str | None = None
+    """Input device of the handset's keys (``/dev/input/by-id/...``): digits dial, its button answers and hangs up."""
+    second_at_port: str | None = None
+    """The module's other AT port, where there is one: asked first when the first does not answer."""
+    reset_gpio: int | None = None
+    """BCM number of the pin that pulls the module's RESET or PWRKEY to ground."""
     auto_answer: bool = False
 
 
@@ -84,6 +107,23 @@ class AtModemLine:
             put=self._say,
             clock=clock,
             in_call=lambda: self._tracker.phase is not Phase.IDLE,
+        )
+        self._audio.on_trouble = self._mark_call
+        self._rescue = Rescue(
+            line,
+            port=options.at_port,
+            second_port=options.second_at_port,
+            reset_gpio=options.reset_gpio,
+            tell=self._tell,
+        )
+        self._rescue.speak(self._dialect)
+        self._keys = HandsetKeys(
+            line,
+            hook_gpio=options.handset_hook_gpio,
+            keys=options.handset_keys,
+            ringing=lambda: self._tracker.phase is Phase.INCOMING,
+            in_call=lambda: self._tracker.phase in {Phase.TALKING, Phase.DIALING},
+            wish=self._handset_wishes,
         )
         self._next_sim_s = 0.0
         self._up = False
@@ -116,8 +156,10 @@ class AtModemLine:
 
     def start(self) -> None:
         self._session.start()
+        self._keys.start()
 
     def stop(self) -> None:
+        self._keys.stop()
         self._session.stop()
 
     def audio_source(self) -> AudioSource | None:
@@ -143,6 +185,7 @@ class AtModemLine:
         audio = self._dialect.usb_audio if self._options.audio_device is not None else self._dialect.audio
         self._audio.speak(audio)
         self._sim.speak(self._dialect.brand)
+        self._rescue.speak(self._dialect)
         check = self._dialect.voice_check
         rows = [*self._dialect.init, *(self._audio.init_rows)]
         return [*rows, InitRow(check.send, check.source, check.timeout_s)] if check is not None else rows
@@ -153,6 +196,7 @@ class AtModemLine:
         self._audio.forget()
         self._poll()
         self._sim.on_ready()
+        self._rescue.on_ready()
 
     def on_event(self, event: AtEvent) -> None:
         self._care.on_event(event)
@@ -170,6 +214,7 @@ class AtModemLine:
         if self._up or not self._said_lost:
             self._up, self._said_lost = False, True
             self._put([LineDown(line=self.line, at=self._clock.now(), reason=reason)])
+        self._rescue.on_lost(reason)
 
     def on_time(self) -> float:
         now, now_s = self._clock.now(), time.monotonic()
@@ -183,6 +228,7 @@ class AtModemLine:
                 self._poll()
             return max(0.01, min(care_wait_s, self._next_poll_s - now_s))
         self._after(self._tracker.on_time(now))
+        self._cure_sound()
         if self._answer_at_s is not None and now_s >= self._answer_at_s:
             self._answer()
         asked = self._tracker.ask_at
@@ -243,6 +289,34 @@ class AtModemLine:
     def _tell(self, key: str, raised: bool, params: dict[str, str]) -> None:
         alarm = LineAlarm(line=self.line, at=self._clock.now(), key=key, raised=raised, params=tuple(params.items()))
         self._say(alarm)
+
+    def _mark_call(self, mark: Mark, after_s: float) -> None:
+        self._say(CallMarked(line=self.line, at=self._clock.now(), mark=mark, after_s=round(after_s, 1)))
+
+    def _cure_sound(self) -> None:
+        """Restarts a module whose PCM end point has degraded, between two calls."""
+        if not self._audio.cure_wanted or self._tracker.phase is not Phase.IDLE:
+            return
+        self._audio.cure_wanted = False
+        restart = next((step for step in self._dialect.recovery if step.step == "restart"), None)
+        if restart is not None:
+            log.warning("the sound of %s got worse: %s", self.line, restart.send, extra=self._extra)
+            self._rescue.restart_is_meant()
+            self._session.send(Command(restart.send, 10.0))
+            self._tell("module_sound_cured", True, {})
+
+    def _handset_wishes(self, wish: Wish) -> None:
+        """Hook and keys ask for the same things as people at the page, on the same way. For any thread."""
+        at, request = self._clock.now(), "handset"
+        match wish:
+            case Lift():
+                self._sink(AnswerRequested(line=self.line, at=at, request=request))
+            case PutBack():
+                self._sink(HangUpRequested(line=self.line, at=at, request=request))
+            case Dial(number):
+                self._sink(DialRequested(line=self.line, at=at, request=request, number=number))
+            case SendDigit(digit):
+                self.send_digits(digit)
 
     def _say(self, event: LineEvent) -> None:
         """Something beside the calls."""

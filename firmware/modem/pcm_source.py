@@ -58,11 +58,17 @@ class PcmSource:
         self._first_at: Instant | None = None
 
         self._last_bytes_s = 0.0
+        self._last_sound_s = 0.0
 
     @property
     def last_bytes_s(self) -> float:
         """When sound came last, in seconds of time.monotonic(); 0 when it never did."""
         return self._last_bytes_s
+
+    @property
+    def last_sound_s(self) -> float:
+        """When sound other than digital silence came last, in seconds of time.monotonic(); 0 when it never did."""
+        return self._last_sound_s
 
     @property
     def is_open(self) -> bool:
@@ -127,6 +133,8 @@ class PcmSource:
         if self._first_at is None:
             self._first_at = self._clock.now().plus_s(-len(data) / 2 / RATE_HZ)
         self._measure(len(data))
+        if data.count(0) < len(data):
+            self._last_sound_s = self._last_bytes_s
         data = self._odd + data
         step = 4 if self._rate.wide else 2
         whole = len(data) - len(data) % step

@@ -49,6 +49,10 @@ class CardFlow:
     def last_bytes_s(self) -> float:
         return time.monotonic()
 
+    @property
+    def last_sound_s(self) -> float:
+        return time.monotonic()
+
 
 def sound_of(
     line: LineId, options: SoundOptions, dialect: Dialect, clock: Clock
