@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from firmware.edges_command import raw_edges
 from firmware.errors import RequestError
 from firmware.identity import Identity
 from firmware.ipc.dispatcher import Dispatcher
@@ -71,6 +72,11 @@ def commands(
     dispatcher.add("config.check", lambda document: {"faults": settings.check(document)}, {"document": str})
     dispatcher.add("config.apply", config_apply, {"base_version": int, "document": str, "by": str})
     dispatcher.add("lines.found", lambda: {"devices": [asdict(device) for device in found()]})
+    dispatcher.add(
+        "line.edges",
+        lambda line, since_boot_ns: raw_edges(runtime, line, since_boot_ns),
+        {"line": str, "since_boot_ns": int},
+    )
     for name, event in LINE_REQUESTS.items():
         required: dict[str, type] = {"line": str, "number": str} if name == "line.dial" else {"line": str}
         optional: dict[str, type] = {"confirmed": bool} if name == "line.dial" else {}

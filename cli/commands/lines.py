@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from cli import calibrate
 from cli.context import Box, pass_box
 from cli.printing import json_option, print_json, print_table
 
@@ -66,6 +67,9 @@ def found(box: Box, as_json: bool) -> None:
     )
     if not devices:
         click.echo("No telephone device is plugged in.")
+
+
+command.add_command(calibrate.command)
 
 
 def _what(device: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ import logging
 import queue
 import re
 import threading
+from collections import deque
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,7 +20,7 @@ from gpiozero.exc import GPIOZeroError
 from firmware.analog.dialler import CancelledError, Outlet, dial, flash
 from firmware.analog.line_timing import loop_timing
 from firmware.analog.pins import PortPins
-from firmware.analog.profile import Port, load_profile
+from firmware.analog.profile import Debounce, Port, load_profile
 from firmware.analog.sound_hook import SoundTiming
 from firmware.analog.sound_watch import SoundPolicy, SoundSubstitute, SoundWatch
 from firmware.effects import LineAction
@@ -126,6 +127,17 @@ class _BySound:
     event: LineEvent
 
 
+@dataclass(frozen=True, slots=True)
+class RawEdges:
+    """Edges (sensor, active, boot ns), the levels now, and the board's debounce times."""
+
+    edges: tuple[tuple[Sensor, bool, int], ...]
+    levels: dict[Sensor, bool]
+    debounce: Debounce
+
+
+_RAW_EDGES = 4000
+"""More than a minute of ringing at 25 Hz."""
 _Item = _Edge | _Seize | _BySound
 
 
@@ -151,6 +163,8 @@ class FxoLine:
             vars(self)["actions"] = frozenset()
         self._inbox: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._worker = Worker(f"line-{line}", self._run)
+        self._raw: deque[tuple[Sensor, bool, int]] = deque(maxlen=_RAW_EDGES)
+        self._levels: dict[Sensor, bool] = {}
         self._loop_closed = threading.Event()
         self._pins: PortPins | None = None
         self._dialling: Worker | None = None
@@ -216,6 +230,11 @@ class FxoLine:
             raise DeviceError(f"line {self._line}: the box does not hold the line and cannot flash; use the handset")
         self._dialling = Worker(f"dial-{self._line}", lambda _: flash(self._outlet(pins), self._flash_s))
         self._dialling.start()
+
+    def raw_edges(self, since_boot_ns: int) -> RawEdges:
+        """What the sensors did since a moment, undebounced, and what they say now. For calibration, from any thread."""
+        edges = tuple(edge for edge in self._raw.copy() if edge[2] > since_boot_ns)
+        return RawEdges(edges=edges, levels=dict(self._levels), debounce=self._profile.debounce)
 
     def _needs_relay(self, what: str) -> None:
         if self._port.hook_relay is None:
@@ -302,6 +321,8 @@ class FxoLine:
         return SoundSubstitute(self._line, source, self._clock, self._tell, off_hook=off_hook)
 
     def _take_edge(self, sensor: Sensor, active: bool, at: Instant) -> None:
+        self._raw.append((sensor, active, at.boot_ns))
+        self._levels[sensor] = active
         self._inbox.put(_Edge(sensor, active, at))
 
     def _forget_edges(self) -> None:
@@ -315,6 +336,7 @@ class FxoLine:
         """
         opened = self._clock.now()
         levels = {sensor: pin.read() for sensor, pin in pins.sensors.items()}
+        self._levels = dict(levels)
         watch = LoopWatch(self._line, self._timing)
         for sensor, active in levels.items():
             watch.feed(sensor, active, opened)
