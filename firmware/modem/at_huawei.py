@@ -51,9 +51,9 @@ def _conn(rest: str) -> AtEvent | None:
 
 
 def _cend(rest: str) -> AtEvent | None:
-    """``<id>,<seconds>,<end_status>[,<cause>]``: the cause may be missing or empty."""
+    """``<id>,<seconds>,<end_status>[,<cause>]``: the cause may be missing or empty, and so may the seconds."""
     match _numbers(rest):
-        case [int(index), int(seconds), int(status), *more] if seconds >= 0:
+        case [int(index), seconds, int(status), *more] if seconds is None or seconds >= 0:
             return CallReleased(index, seconds, status, more[0] if more else None)
     return None
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from firmware.model import Direction
-from firmware.modem.at_fields import at, fields_of, international, number_at, plain_number, readable
+from firmware.modem.at_fields import at, fields_of, international, number_at, plain_number, readable, whole_number
 from firmware.modem.at_generic import Parse, rssi_dbm
 from firmware.modem.at_simcom import DIGITS
 from firmware.modem.at_types import (
@@ -62,10 +63,18 @@ def _ccinfo(f: list[str]) -> AtEvent | None:
 
 
 def _dsci(rest: str) -> AtEvent | None:
-    """``<id>,<dir>,<stat>,<type>,<number>,<num_type>``; the number is not quoted, type 1 and up is not voice."""
+    """``<id>,<dir>,<stat>,<type>,<number>,<num_type>``; the number is not quoted, type 1 and up is not voice.
+
+    Other makers put ``<mpty>`` before the number, quote it, and mean the states of +CLCC (6: ended).
+    """
     f = fields_of(rest)
     state = number_at(f, 2)
-    return None if state is None else _pushed(f, _DSCI_STATES.get(state), mode=3, number=4, name=99)
+    if state is None:
+        return None
+    if at(f, 4) in {"0", "1"} and len(f) > 6:
+        known = CallState(state) if 0 <= state <= 6 else None
+        return _pushed(f, known, mode=3, number=5, name=99)
+    return _pushed(f, _DSCI_STATES.get(state), mode=3, number=4, name=99)
 
 
 def _state(value: int) -> CallState | None:
@@ -124,11 +133,9 @@ def _qnwinfo(rest: str) -> AtEvent | None:
 
 
 def _qlts(rest: str) -> AtEvent | None:
-    clock = rest.strip().strip('"').partition(",0")[0]
-    sign = max(clock.rfind("+"), clock.rfind("-"))
-    if "/" not in clock or sign <= 0:
-        return None
-    return NetworkTime(clock[:sign], number_at([clock[sign:]], 0))
+    """``"2000/01/01,00:00:00+00,1"``: time, quarter hours, summer time."""
+    match = re.fullmatch(r'"?([\d/]+,[\d:]+)([+-]\d+)?(?:,\d)?"?', rest.strip(), re.ASCII)
+    return NetworkTime(match[1], whole_number(match[2] or "")) if match is not None else None
 
 
 BY_PREFIX: Final[Mapping[str, Parse]] = {

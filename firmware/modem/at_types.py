@@ -112,7 +112,7 @@ class CallReleased(AtEvent):
     """^CEND (Huawei): the call is gone. ``cause`` is that of 3GPP TS 24.008 10.5.4.11 where the stick tells it."""
 
     index: int
-    duration_s: int
+    duration_s: int | None
     status: int
     cause: int | None = None
 
