@@ -1,4 +1,4 @@
-"""Digits dialled on a line: ours, spandsp (as it comes, and tuned behind a band-pass) and multimon-ng on the same sound,
+"""Digits dialled on a line: ours, spandsp (as it comes, and tuned behind a band-pass), multimon-ng on the same sound,
 against noise, level, twist, frequency, length, dial tone and hum; and what speech and music are taken for.
 
     bench/dtmf.py            about a minute: 100 digits a cell, 5 minutes of speech and of music

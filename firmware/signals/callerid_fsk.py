@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware.signals.callerid_message import BadMessageError, CallerIdMessage, message_length, parse_message
+from firmware.signals.countries import CallerIdStandard
 
 Floats = NDArray[np.floating[Any]]
 
 _BAUD = 1200.0
-_TONES = {"Bell 202": (1200.0, 2200.0), "V.23": (1300.0, 2100.0)}
+_TONES = {CallerIdStandard.BELL202: (1200.0, 2200.0), CallerIdStandard.V23: (1300.0, 2100.0)}
 """Mark and space, Hz (GR-30; ETSI EN 300 659-1)."""
 _WINDOWS_BITS = (1.0, 0.8)
 _SLICERS = (0.0, -0.15, 0.15, -0.3, 0.3)
@@ -31,6 +32,8 @@ _BAND_HZ = (500.0, 700.0, 2700.0, 3100.0)
 _MARK_BITS = 8
 """So much mark must come before the first byte; the standards send 80 or more, short ones are heard too."""
 _ENOUGH_VOTES = 2
+_ENOUGH_TO_REJECT = 4
+"""So many receivers must have read the same wrong bytes: then it was a message, and the line spoilt it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,24 @@ class FskMessage:
     """Sample at which its checksum ended."""
     votes: int
     """How many of the tried receivers agreed before the search ended."""
+    standard: CallerIdStandard
+    """Of the first receiver that read it; the tones of both standards are near enough for either to hear the other."""
+
+    @property
+    def doubtful(self) -> bool:
+        """Only one of all receivers read it so."""
+        return self.votes < _ENOUGH_VOTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedMessage:
+    """Bytes that came in like a message, and why they are none."""
+
+    raw: bytes
+    reason: str
+    began: int
+    ended: int
+    standard: CallerIdStandard
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +73,15 @@ class _Try:
     raw: bytes
     began: int
     ended: int
+    standard: CallerIdStandard
+    wrong: str | None
+    """Why it is no message; None: it is one."""
 
 
-def find_message(pcm: NDArray[np.int16], rate_hz: int) -> FskMessage | None:
-    """The caller-ID message in ``pcm``; None when there is none.
+def find_message(
+    pcm: NDArray[np.int16], rate_hz: int, rejected: list[RejectedMessage] | None = None
+) -> FskMessage | None:
+    """The caller-ID message in ``pcm``; None when there is none: then ``rejected`` gets what came nearest to one.
 
     Costs about 40 ms of a desktop's CPU per second of sound, so it is for sound that has a carrier in it
     (`firmware.signals.carrier`), not for everything.
@@ -66,19 +92,38 @@ def find_message(pcm: NDArray[np.int16], rate_hz: int) -> FskMessage | None:
     sound = _clean(pcm.astype(np.float64), rate_hz, factor)
     rate = float(rate_hz * factor)
     tries: dict[bytes, list[_Try]] = {}
-    for (mark_hz, space_hz), window in product(_TONES.values(), _WINDOWS_BITS):
+    wrong: dict[bytes, list[_Try]] = {}
+    for (standard, (mark_hz, space_hz)), window in product(_TONES.items(), _WINDOWS_BITS):
         slope, power = _discriminate(sound, rate, mark_hz, space_hz, window)
         loud = float(np.percentile(power, 95))
         if loud < 1.0:  # below one step of 16 bits: silence
             continue
         level = slope / np.maximum(power, loud * 1e-3)
         for slicer in _SLICERS:
-            for found in _messages(level > slicer, power, loud, rate):
+            for found in _messages(level > slicer, power, loud, rate, standard):
+                if found.wrong is not None:
+                    wrong.setdefault(found.raw, []).append(found)
+                    continue
                 tries.setdefault(found.raw, []).append(found)
                 if len(tries[found.raw]) >= _ENOUGH_VOTES:
                     return _told(tries[found.raw], factor)
     best = max(tries.values(), key=len, default=None)
-    return None if best is None else _told(best, factor)
+    if best is not None:
+        return _told(best, factor)
+    nearest = max(wrong.values(), key=len, default=None)
+    if rejected is not None and nearest is not None and len(nearest) >= _ENOUGH_TO_REJECT:
+        rejected.append(_not_told(nearest[0], factor))
+    return None
+
+
+def _not_told(one: _Try, factor: int) -> RejectedMessage:
+    return RejectedMessage(
+        raw=one.raw,
+        reason=one.wrong or "",
+        began=one.began // factor,
+        ended=one.ended // factor,
+        standard=one.standard,
+    )
 
 
 def _told(votes: list[_Try], factor: int) -> FskMessage:
@@ -89,6 +134,7 @@ def _told(votes: list[_Try], factor: int) -> FskMessage:
         began=first.began // factor,
         ended=first.ended // factor,
         votes=len(votes),
+        standard=first.standard,
     )
 
 
@@ -121,8 +167,10 @@ def _discriminate(
     return mark - space, mark + space
 
 
-def _messages(bits: NDArray[np.bool_], power: Floats, loud: float, rate: float) -> Iterator[_Try]:
-    """Every well-formed message that starts after a stretch of mark."""
+def _messages(
+    bits: NDArray[np.bool_], power: Floats, loud: float, rate: float, standard: CallerIdStandard
+) -> Iterator[_Try]:
+    """Every row of bytes that starts after a stretch of mark and is as long as it says; not all are messages."""
     bit = rate / _BAUD
     lead = int(bit * _MARK_BITS)
     edges = np.flatnonzero(bits[:-1] & ~bits[1:]) + 1
@@ -136,11 +184,12 @@ def _messages(bits: NDArray[np.bool_], power: Floats, loud: float, rate: float) 
         if read is None:
             continue
         raw, ended = read
+        wrong = None
         try:
             parse_message(raw)
-        except BadMessageError:
-            continue
-        yield _Try(raw, int(edge), ended)
+        except BadMessageError as error:
+            wrong = str(error)
+        yield _Try(raw, int(edge), ended, standard, wrong)
 
 
 def _read_message(bits: NDArray[np.bool_], start: int, bit: float) -> tuple[bytes, int] | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware.signals.callerid_fsk import FskMessage, find_message
+from firmware.signals.callerid_fsk import FskMessage, RejectedMessage, find_message
 from firmware.signals.carrier import CarrierGate, Stretch
 
 _MARGIN_S = 0.1
@@ -25,6 +25,7 @@ class CallerIdSearch:
         self._sound = np.empty(0, dtype=np.int16)
         self._sound_from = 0
         self._found_until = 0
+        self._rejected: list[RejectedMessage] = []
 
     def feed(self, pcm: NDArray[np.int16]) -> FskMessage | None:
         """The first new message that is whole with this sound."""
@@ -35,12 +36,20 @@ class CallerIdSearch:
         self._forget()
         return found
 
+    def take_rejected(self) -> list[RejectedMessage]:
+        """What came in like a message since the last call and was none; a carrier that is over tells of it once."""
+        rejected, self._rejected = self._rejected, []
+        return rejected
+
     def _search(self, stretch: Stretch) -> FskMessage | None:
         margin = round(_MARGIN_S * self._rate_hz)
         first = max(stretch.began - margin, self._found_until, self._sound_from)
         piece = self._sound[first - self._sound_from : stretch.ended + margin - self._sound_from]
-        message = find_message(piece, self._rate_hz)
+        rejected: list[RejectedMessage] = []
+        message = find_message(piece, self._rate_hz, rejected)
         if message is None:
+            if stretch.over and self._found_until <= stretch.began:
+                self._rejected += [replace(r, began=first + r.began, ended=first + r.ended) for r in rejected]
             return None
         self._found_until = first + message.ended
         return replace(message, began=first + message.began, ended=first + message.ended)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,7 +128,10 @@ class ToneDetector:
             self._told[chord] = (name, ended, before[2])
             return []
         self._told[chord] = (name, ended, lasting)
-        return [HeardTone(name=name, began=began, ended=ended, lasting=lasting)]
+        certain = HeardTone(name=name, began=began, ended=ended)
+        if not lasting:
+            return [certain]
+        return [*([] if same else [certain]), replace(certain, lasting=True)]
 
     def _sit_heard(self, chord: int, run: Run) -> list[HeardTone]:
         if run.going_on:

@@ -1,0 +1,71 @@
+"""``offhook decode callerid``: the caller IDs in a sound file, right ones and spoilt ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from cli.sound_decoding import Found, country_option, file_argument, json_lines_option, tell
+from cli.sound_file import RATE_HZ
+from firmware.model import Presentation
+from firmware.signals.callerid_dtmf import DtmfCallerId, DtmfMessage
+from firmware.signals.callerid_fsk import FskMessage, RejectedMessage
+from firmware.signals.callerid_message import CallerIdMessage, MessageType
+from firmware.signals.callerid_search import CallerIdSearch
+from firmware.signals.dtmf import DtmfDetector
+
+
+@click.command()
+@file_argument
+@country_option
+@json_lines_option
+def command(file: Path, country: str, as_json: bool) -> None:
+    """Caller IDs: Bell 202, V.23 and DTMF, right ones and spoilt ones."""
+    del country  # every standard is listened for everywhere
+    tell(file, _callers, as_json=as_json)
+
+
+def _callers(sound: Iterator[NDArray[np.int16]]) -> Found:
+    search, digits, dialled = CallerIdSearch(RATE_HZ), DtmfDetector(RATE_HZ), DtmfCallerId(RATE_HZ)
+    for piece in sound:
+        if (message := search.feed(piece)) is not None:
+            yield _fsk(message)
+        yield from (_rejected(one) for one in search.take_rejected())
+        if (sent := dialled.feed(digits.feed(piece))) is not None:
+            yield _dtmf(sent)
+
+
+def _fsk(found: FskMessage) -> dict[str, Any]:
+    document = _caller(found.began, MessageType(found.raw[0]).name, found.standard, found.message)
+    return {**document, "checksum_ok": True, "doubtful": found.doubtful, "raw": found.raw.hex()}
+
+
+def _dtmf(found: DtmfMessage) -> dict[str, Any]:
+    return {**_caller(found.began, "DTMF", "dtmf", found.message), "checksum_ok": None, "raw": found.raw}
+
+
+def _rejected(found: RejectedMessage) -> dict[str, Any]:
+    document = _caller(found.began, MessageType(found.raw[0]).name, found.standard, CallerIdMessage())
+    right = sum(found.raw) & 0xFF == 0
+    return {**document, "absence": None, "checksum_ok": right, "rejected": found.reason, "raw": found.raw.hex()}
+
+
+def _caller(began: int, form: str, standard: str, message: CallerIdMessage) -> dict[str, Any]:
+    date = None
+    if message.month_day is not None and message.hour_minute is not None:
+        date = "{:02d}-{:02d}T{:02d}:{:02d}".format(*message.month_day, *message.hour_minute)
+    return {
+        "kind": "callerid",
+        "at_s": round(began / RATE_HZ, 3),
+        "format": form,
+        "standard": str(standard),
+        "number": message.number,
+        "name": message.name,
+        "date": date,
+        "absence": None if message.presentation is Presentation.VALID else str(message.presentation),
+    }
