@@ -163,6 +163,7 @@ class AlsaSource:
                 log.warning("overrun of %s (%d)", self._device, length)
                 self._expected_ns = self._stamper.restart()
                 self._guard.restart()
+                self._last_frames_s = time.monotonic()  # it is this reader that was kept from reading, not the device
                 continue
             if time.monotonic() - self._last_frames_s > dead_s:
                 raise self._gone(f"it delivered nothing for {dead_s:.1f} s")

@@ -10,6 +10,7 @@ DRIFT_PPM = 500
 """How far a sound card's crystal may be off; cheap ones are within 200 ppm."""
 _SETTLE_BLOCKS = 10
 _JUMP_NS = 250_000_000
+_STEADY_NS = 100_000_000
 
 
 class Stamper:
@@ -41,12 +42,20 @@ class Stamper:
             late_ns = measured_ns - self._next_ns
             self._late.append(late_ns)
             at_ns = self._next_ns + min(late_ns, span_ns * DRIFT_PPM // 1_000_000)
-            if len(self._late) == _SETTLE_BLOCKS and min(self._late) > _JUMP_NS:
+            if self._late_for_good():
                 lost = round(min(self._late) * self._rate_hz / 1e9)
                 at_ns = self._next_ns + min(self._late)
                 self._late.clear()
         self._next_ns = at_ns + span_ns
         return Instant(at_ns, arrived.utc_ns - (arrived.boot_ns - at_ns)), lost
+
+    def _late_for_good(self) -> bool:
+        """Not while lateness falls from block to block: those are kept frames that a stalled reader fetches now."""
+        late = list(self._late)
+        if len(late) < _SETTLE_BLOCKS or min(late) <= _JUMP_NS:
+            return False
+        half = _SETTLE_BLOCKS // 2
+        return min(late[half:]) > min(late[:half]) - _STEADY_NS
 
 
 class RateGuard:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import alsaaudio
 import numpy as np
 import pytest
 
@@ -155,14 +158,76 @@ def test_frozen_device_is_gone_within_two_seconds(tmp_path: Path) -> None:
     assert "delivered nothing" in message
 
 
-def test_reader_that_sleeps_gets_an_overrun_with_its_length(sinks: NullSinks) -> None:
+def test_reader_that_sleeps_misses_nothing_that_the_sound_server_kept(sinks: NullSinks) -> None:
+    """ALSA's pulse plugin keeps seconds of sound: fetched late is not lost, and no gap may be made up."""
     out = in_a_process(
         sinks,
-        "s = AlsaSource('line:0'); s.open(); s.read(); time.sleep(4)\n"
-        "blocks = [s.read() for _ in range(12)]\n"
-        "print(sum(max(0, b.lost_frames) for b in blocks if b))\n",
+        "s = AlsaSource('line:0'); s.open(); last = [s.read(), s.read()][1]; began = time.monotonic(); time.sleep(4)\n"
+        "blocks = []\n"
+        "while time.monotonic() < began + 6: blocks.append(s.read())\n"
+        "blocks = [b for b in blocks if b]\n"
+        "late = [(b.at.boot_ns - a.at.boot_ns) / 1e9 - a.frames / 8000 for a, b in zip([last, *blocks], blocks)]\n"
+        "print(sum(b.frames for b in blocks), sum(b.lost_frames for b in blocks), max(map(abs, late)))\n",
     )
-    assert 0 <= int(out) < 5 * 8000
+    came, lost, jump_s = map(float, out.split())
+    assert came == pytest.approx(6 * 8000, abs=0.6 * 8000)
+    assert lost == 0
+    assert jump_s < 0.05
+
+
+class OverrunningCard:
+    """What pyalsaaudio's PCM does on a card with a buffer of one second that nobody empties in time (EPIPE)."""
+
+    def __init__(self, *_args: object, **options: Any) -> None:
+        self._rate, self._period = options["rate"], options["periodsize"]
+        self._buffer = self._period * options["periods"]
+        self._ready, self._other_end = os.pipe()
+        os.write(self._other_end, b"!")
+        self._taken: float | None = None
+        self.restarted_s = 0.0
+
+    def info(self) -> dict[str, Any]:
+        return {"rate": self._rate, "channels": 1, "format_name": "S16_LE"}
+
+    def polldescriptors(self) -> list[tuple[int, int]]:
+        return [(self._ready, select.POLLIN)]
+
+    def read(self) -> tuple[int, bytes]:
+        now = time.monotonic() * self._rate
+        if self._taken is None:
+            self._taken = now
+            return 0, b""
+        if now - self._taken > self._buffer:
+            self._taken, self.restarted_s = now, time.monotonic()
+            return -32, b""
+        if now - self._taken < self._period:
+            return 0, b""
+        self._taken += self._period
+        return self._period, bytes(2 * self._period)
+
+    def close(self) -> None:
+        os.close(self._ready)
+        os.close(self._other_end)
+
+
+def test_overrun_is_told_at_its_place_with_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The card is a stand-in for one that can overrun; snd-aloop is the only real one without a telephone."""
+    monkeypatch.setattr(alsaaudio, "PCM", OverrunningCard)
+    source = AlsaSource("card")
+    source.open()
+    before = [source.read() for _ in range(3)]
+    assert all(block is not None and block.lost_frames == 0 for block in before)
+    last = before[-1]
+    assert last is not None
+    time.sleep(1.6)
+    after = [source.read() for _ in range(4)]
+    source.close()
+    assert [block is not None and block.lost_frames > 0 for block in after] == [True, False, False, False]
+    first = after[0]
+    assert first is not None
+    hole_s = first.at.seconds_since(last.at) - last.frames / 8000
+    assert first.lost_frames / 8000 == pytest.approx(hole_s, abs=0.001)
+    assert hole_s == pytest.approx(1.6, abs=0.15)
 
 
 def test_two_lines_share_a_card(sinks: NullSinks) -> None:
@@ -230,6 +295,15 @@ def test_stamps_do_not_follow_a_stalled_reader() -> None:
     worst = max(abs(at.seconds_since(START) - n * 0.2) for n, (at, _lost) in enumerate(stamps))
     assert worst < 0.002
     assert {lost for _at, lost in stamps} == {0}
+
+
+def test_reader_stalled_for_longer_than_ten_blocks_makes_up_no_gap() -> None:
+    stamper = Stamper(8000)
+    blocks = [(frames, START.plus_s(max(at.seconds_since(START), 9.0))) for frames, at in arrivals(8000, seconds=20)]
+    on_time, stalled = arrivals(8000, seconds=5), blocks[25:]
+    stamps = [stamper.stamp(frames, moment) for frames, moment in on_time + stalled]
+    assert {lost for _at, lost in stamps} == {0}
+    assert max(abs(at.seconds_since(START) - n * 0.2) for n, (at, _lost) in enumerate(stamps)) < 0.003
 
 
 def test_frames_that_vanished_without_a_word_are_counted() -> None:
