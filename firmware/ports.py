@@ -13,6 +13,7 @@ from firmware.model import CallId, ChannelRole, Instant, LineId, LineKind, Recor
 
 if TYPE_CHECKING:
     from firmware.signals.countries import CountryProfile
+    from firmware.signals.line_health import LineHealth
 
 
 class Clock(Protocol):
@@ -193,6 +194,14 @@ class RecordingSealed(RecorderEvent):
     flac: SealedFile
     opus: SealedFile
     peaks: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineMeasured(RecorderEvent):
+    """What a recording of a two-wire line tells of the line; after its `RecordingSealed`."""
+
+    recording: RecordingId
+    health: LineHealth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

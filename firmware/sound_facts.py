@@ -5,6 +5,7 @@ from __future__ import annotations
 from firmware.effects import RaiseAlarm, ResolveAlarm
 from firmware.ports import (
     GapCause,
+    LineMeasured,
     RecorderEvent,
     RecordingClosed,
     RecordingFailed,
@@ -24,7 +25,7 @@ def facts_of_sound(event: RecorderEvent) -> tuple[Fact, ...]:
     """The facts to store for ``event``; none for what only the page wants to see."""
     facts: tuple[Fact, ...]
     match event:
-        case RecordingOpened() | RecordingFound() | RecordingClosed() | RecordingSealed():
+        case RecordingOpened() | RecordingFound() | RecordingClosed() | RecordingSealed() | LineMeasured():
             facts = (event,)
         case RecordingFailed():
             key = "disk_full" if event.cause is GapCause.DISK_FULL else "recording_failed"

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cli import calibrate
+from cli import calibrate, health
 from cli.context import Box, pass_box
 from cli.printing import json_option, print_json, print_table
 
@@ -70,6 +70,7 @@ def found(box: Box, as_json: bool) -> None:
 
 
 command.add_command(calibrate.command)
+command.add_command(health.command)
 
 
 def _what(device: dict[str, Any]) -> str:

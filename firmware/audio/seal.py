@@ -10,11 +10,14 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from firmware.audio.chain import Header, read_sidecar
 from firmware.audio.durable import fsync_folder
-from firmware.audio.encode import EncodeError, EncodeStoppedError, encode
-from firmware.model import RecordingId
-from firmware.ports import Clock, EventSink, RecordingSealed, SealFailed
+from firmware.audio.encode import PORTION_S, EncodeError, EncodeStoppedError, encode
+from firmware.model import ChannelRole, RecordingId
+from firmware.ports import Clock, EventSink, LineMeasured, RecordingSealed, SealFailed
+from firmware.signals.line_health import HealthMeter
 from firmware.worker import Worker
 
 log = logging.getLogger("offhook.audio")
@@ -100,6 +103,22 @@ class Sealer:
                 peaks=sealed.peaks,
             )
         )
+        if header.roles == (ChannelRole.MIXED,):
+            self._measure(raw, header)
+
+    def _measure(self, raw: Path, header: Header) -> None:
+        """What the sound tells of its two-wire line."""
+        meter = HealthMeter(header.rate_hz)
+        try:
+            with raw.open("rb") as file:
+                while (pcm := file.read(2 * PORTION_S * header.rate_hz)) and not self._stopping.is_set():
+                    meter.feed(np.frombuffer(pcm[: len(pcm) & ~1], dtype="<i2"))
+        except OSError as error:
+            log.warning("the line of %s was not measured: %s", header.recording, error)
+            return
+        health = meter.result()
+        if health is not None and not self._stopping.is_set():
+            self._sink(LineMeasured(line=header.line, at=self._clock.now(), recording=header.recording, health=health))
 
     def _run(self, stop: threading.Event) -> None:
         with contextlib.suppress(OSError):  # only this thread steps back, not the process

@@ -9,6 +9,7 @@ from typing import assert_never
 
 from firmware.effects import Account, RaiseAlarm, ResolveAlarm, SaveCall
 from firmware.ports import (
+    LineMeasured,
     RecordingClosed,
     RecordingFailed,
     RecordingFound,
@@ -17,7 +18,7 @@ from firmware.ports import (
     SealFailed,
 )
 from firmware.sim import SimReport
-from firmware.store import alarms, boot, calls, found, ledger, lines, recordings, sims
+from firmware.store import alarms, boot, calls, found, ledger, line_health, lines, recordings, sims
 from firmware.store.facts import ClockSet, Fact, HoleInWatching, LineKnown
 from firmware.store.transaction import Transaction
 
@@ -73,6 +74,8 @@ def _apply(tx: Transaction, fact: Fact) -> str | None:  # noqa: PLR0912
             recordings.failed(tx, fact)
         case SealFailed():
             recordings.seal_failed(tx, fact)
+        case LineMeasured():
+            line_health.measured(tx, fact)
         case LineKnown():
             lines.known(tx, fact)
         case ClockSet(source=source):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from firmware.effects import Account, Fault, RaiseAlarm, ResolveAlarm, SaveCall
 from firmware.model import Instant, LineId, LineKind
 from firmware.ports import (
+    LineMeasured,
     RecordingClosed,
     RecordingFailed,
     RecordingFound,
@@ -58,6 +59,7 @@ Fact = (
     | RecordingSealed
     | RecordingFailed
     | SealFailed
+    | LineMeasured
     | LineKnown
     | HoleInWatching
     | ClockSet

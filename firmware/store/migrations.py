@@ -277,3 +277,21 @@ def m0004_sync(db: Database) -> None:
         CREATE INDEX outbox_file_due ON outbox_file (prio, fid) WHERE state IN ('pending', 'sending');
         """
     )
+
+
+@migrations()
+def m0005_line_health(db: Database) -> None:
+    """What each recording of an analog line tells of the line."""
+    db.executescript(
+        """
+        CREATE TABLE line_health (
+            recording_id TEXT PRIMARY KEY REFERENCES recording (id) ON DELETE CASCADE,
+            line TEXT NOT NULL,
+            hum_50_dbfs REAL NOT NULL,
+            hum_60_dbfs REAL NOT NULL,
+            noise_dbfs REAL NOT NULL,
+            speech_dbfs REAL,
+            clipped_share REAL NOT NULL
+        ) STRICT;
+        """
+    )
