@@ -29,7 +29,9 @@ def structure(value: Any, cls: type[T]) -> T:
     return _CONVERTER.structure(value, cls)
 
 
-def _text(value: Any, _type: type) -> str:
+def _text(value: Any, wanted: type) -> Any:
+    if issubclass(wanted, enum.Enum):  # a StrEnum is text too, and cattrs prefers the hook of its base
+        return _choice(value, wanted)
     if not isinstance(value, str):
         raise ValueError(f'must be text in quotes ("..."), not {value!r:.60}')
     return value
