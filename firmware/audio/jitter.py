@@ -14,10 +14,13 @@ _PHASES: Final = 64
 TARGET_S: Final = 0.040
 """One 20 ms frame that is on its way, one 10 ms period that is about to be taken, and 10 ms for late threads."""
 LONGEST_S: Final = 0.060
-"""Never longer than this for long: people begin to talk over each other (ITU-T G.114)."""
+"""With the usual target, never longer than this for long: people begin to talk over each other (ITU-T G.114)."""
+_SLACK_S: Final = LONGEST_S - TARGET_S
 _BURST_S: Final = 0.120
-_RAISE_S: Final = 0.005
-_HIGHEST_TARGET_S: Final = 0.055
+"""A thread that was late catches up by itself; so much more than the target is cut at once."""
+_RAISE_S: Final = 0.010
+_HIGHEST_TARGET_S: Final = 0.120
+"""Only after under-runs, on a box that is too busy: a late word is better than a torn one."""
 _CALM_S: Final = 60.0
 """After so long without an under-run the target goes one step back; twice as long after each under-run."""
 _PPM_PER_S: Final = 160_000.0
@@ -45,7 +48,7 @@ class JitterBuffer:
 
     Its length is the sound in it plus the part of the next piece that the giver must have by now: so it does not depend
     on when, between two pieces, somebody looks. It is steered to ``target_s``. An under-run gives silence until the
-    buffer is filled again and makes the target longer; sound beyond `LONGEST_S` is cut out.
+    buffer is filled again and makes the target longer; sound that stays 20 ms beyond the target is cut out.
     """
 
     def __init__(self, *, rate_hz: int = 8000, target_s: float = TARGET_S) -> None:
@@ -114,7 +117,7 @@ class JitterBuffer:
         length_s = self.length_s(now_s)
         weight = min(1.0, frames / self._rate_hz / _SMOOTH_S)
         self._smooth_s += weight * (length_s - self._smooth_s)
-        if self._smooth_s > LONGEST_S or length_s > _BURST_S:
+        if self._smooth_s > self.target_s + _SLACK_S or length_s > self.target_s + _BURST_S:
             too_much = round((length_s - self.target_s) * self._rate_hz)
             too_much = min(too_much, self.waiting_frames - frames - 1)
             if too_much > 0:

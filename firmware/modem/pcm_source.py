@@ -66,6 +66,11 @@ class PcmSource:
         return self._last_bytes_s
 
     @property
+    def handset(self) -> Bridge | None:
+        """The way to and from the local handset, where there is one."""
+        return self._handset
+
+    @property
     def last_sound_s(self) -> float:
         """When sound other than digital silence came last, in seconds of time.monotonic(); 0 when it never did."""
         return self._last_sound_s

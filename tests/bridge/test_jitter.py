@@ -77,7 +77,7 @@ def test_late_threads_make_the_target_longer_and_calm_brings_it_back() -> None:
         now_s += 0.02
     assert buffer.underruns == 1
     assert buffer.target_s > 0.040
-    for _ in range(round(130 / 0.02)):
+    for _ in range(round(260 / 0.02)):
         buffer.put(np.ones(FRAME, np.int16), now_s)
         buffer.take(FRAME, now_s)
         now_s += 0.02

@@ -1,0 +1,151 @@
+"""The handset bridge: delay, drift and glitches. ``python bench/bridge.py [--seconds 600] [--hours 1]``
+
+Two parts: two crystals 200 ppm apart on a virtual clock, and a simulated module with a PulseAudio handset in real time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import random
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from firmware.audio.bridge import PERIOD_FRAMES, RATE_HZ, Bridge
+from firmware.audio.jitter import JitterBuffer
+from firmware.clock import SystemClock
+from firmware.errors import AudioDeviceError
+from firmware.events import Answered, LineUp, Ring
+from firmware.model import LineId
+from firmware.modem.driver import AtModemLine, AtModemOptions
+from firmware.modem.pcm_source import PcmSource
+from simulator.sim_module import Quirks, SimModule
+from simulator.sound import SoundStreet
+
+GOAL_MS = 60
+FRAME = 160
+
+
+def virtual(hours: float, ppm: float, *, put: int, take: int) -> None:
+    """Two devices whose crystals differ, both served by threads that are up to 3 ms late."""
+    rng, buffer = random.Random(1), JitterBuffer()
+    give_s, take_s = put / RATE_HZ / (1 + ppm / 1e6), take / RATE_HZ
+    queue, counts, longest_s, sound = [(0.0, 0), (0.005, 1)], [0, 0], 0.0, np.ones(put, np.int16)
+    while queue[0][0] < hours * 3600:
+        now_s, who = heapq.heappop(queue)
+        counts[who] += 1
+        if who == 0:
+            buffer.put(sound, now_s)
+            due_s = counts[0] * give_s
+        else:
+            buffer.take(take, now_s)
+            due_s = 0.005 + counts[1] * take_s
+            longest_s = max(longest_s, buffer.length_s(now_s)) if now_s > 10 else 0.0
+        heapq.heappush(queue, (max(now_s, due_s + rng.random() * 0.003), who))
+    print(
+        f"  {ppm:+5.0f} ppm, {put * 1000 // RATE_HZ} ms in, {take * 1000 // RATE_HZ} ms out, {hours:g} h: "
+        f"{buffer.underruns} under-runs, {buffer.dropped_frames} frames dropped, longest {longest_s * 1000:.1f} ms "
+        f"(goal {GOAL_MS}), correction {buffer.correction_ppm:+.0f} ppm"
+    )
+
+
+class Ear:
+    """An event sink that can be waited on."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+        self._changed = threading.Condition()
+
+    def __call__(self, event: object, /) -> None:
+        with self._changed:
+            self._seen.add(type(event).__name__)
+            self._changed.notify_all()
+
+    def wait(self, kind: type) -> None:
+        with self._changed:
+            if not self._changed.wait_for(lambda: kind.__name__ in self._seen, 20):
+                raise SystemExit(f"no {kind.__name__} came")
+
+
+def real(seconds: float) -> None:
+    """One call on a simulated module with a handset on two null sinks; sampled ten times a second."""
+    folder = Path(tempfile.mkdtemp(prefix="bridge-"))
+    street = SoundStreet(folder / "sound", ("handset-mic", "handset"))
+    street.start()
+    sink = Ear()
+    with SimModule("sim-1", folder, Quirks(boot_s=0.1)) as module:
+        options = AtModemOptions(
+            at_port=str(module.at_path), audio_port=str(module.pcm_path),
+            handset_capture="street_handset_mic", handset_playback="street_handset_feed",
+        )  # fmt: skip
+        driver = AtModemLine(LineId("sim-1"), options, sink, SystemClock())
+        driver.start()
+        source = driver.audio_source()
+        assert isinstance(source, PcmSource)
+        source.open()
+        stop = threading.Event()
+
+        def read() -> None:
+            while not stop.is_set():
+                try:
+                    source.read()
+                except AudioDeviceError:
+                    return
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        sink.wait(LineUp)
+        module.incoming("+8613800138000")
+        sink.wait(Ring)
+        driver.answer()
+        sink.wait(Answered)
+        noise = np.random.default_rng(1).normal(0, 3000, round((seconds + 10) * RATE_HZ))
+        module.downlink(noise.astype("<i2").tobytes())
+        street.wires["handset-mic"].mixer.play((noise / 32768).astype(np.float32))
+        time.sleep(3)
+        bridge: Bridge | None = source.handset
+        assert bridge is not None
+        lengths: tuple[list[float], list[float]] = ([], [])
+        begin = bridge.health
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s:
+            for one, health in zip(lengths, bridge.health, strict=True):
+                one.append(health.length_ms)
+            time.sleep(0.1)
+        for name, first, last, one in zip(("to the earpiece", "from the mic"), begin, bridge.health, lengths, strict=True):
+            p50, p99 = np.percentile(one, [50, 99])
+            print(
+                f"  {name}: delay p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {max(one):.1f} ms (goal {GOAL_MS}); "
+                f"{last.underruns - first.underruns} under-runs, {last.dropped_frames - first.dropped_frames} frames "
+                f"dropped, {last.device_glitches - first.device_glitches} device glitches in {seconds:g} s; "
+                f"correction {last.correction_ppm:+.0f} ppm"
+            )
+        stop.set()
+        reader.join(5)
+        source.close()
+        driver.stop()
+    street.stop()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--hours", type=float, default=1.0)
+    arguments = parser.parse_args()
+    print("Two crystals, virtual clock:")
+    for ppm in (200.0, -200.0):
+        virtual(arguments.hours, ppm, put=FRAME, take=PERIOD_FRAMES)
+        virtual(arguments.hours, ppm, put=PERIOD_FRAMES, take=FRAME)
+    print(f"A simulated module and a PulseAudio handset, {arguments.seconds:g} s in real time:")
+    real(arguments.seconds)
+
+
+if __name__ == "__main__":
+    main()
