@@ -433,12 +433,16 @@ class FxoLine:
         def tell(event: LineEvent) -> None:
             self._inbox.put(_BySound(event))
 
+        def up(condition: LineCondition, at: Instant) -> None:
+            if condition is LineCondition.IN_CALL:  # somebody talked before the ears were open
+                tell(OffHook(line=self._line, at=at, by_sound=True))
+
         ears = SoundWatch(
             self._line,
             source,
             self._clock,
             timing=SoundTiming(),
-            up=lambda _c, _at: None,
+            up=up,
             lost=lambda _r, _at: None,
             tell=tell,
         )

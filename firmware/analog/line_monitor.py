@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 from attrs import field, frozen, validators
 
 from firmware.analog.monitor_port import MonitorPort, monitor_port
+from firmware.analog.sound_watch import SoundPolicy, SoundSubstitute
 from firmware.analog.timer import Timer
 from firmware.analog.whozz import CallRecord, Detail, Doing
 from firmware.effects import LineAction
@@ -15,6 +16,7 @@ from firmware.errors import DeviceError
 from firmware.events import (
     CallerId,
     DialStarted,
+    LineAlarm,
     LineCondition,
     LineDown,
     LineEvent,
@@ -49,6 +51,11 @@ class LineMonitorOptions:
         default=None, validator=validators.optional([validators.ge(1), validators.le(32)])
     )
     """How many it has, when more than that; lines on one card must say the same."""
+    hook_by_sound: str = field(
+        default=SoundPolicy.ON_LOSS.value,
+        validator=validators.in_((SoundPolicy.NEVER.value, SoundPolicy.ON_LOSS.value)),
+    )
+    """Whether the tap's sound tells about the handset while the monitor is out of sight: ``never`` or ``on_loss``."""
 
     def __attrs_post_init__(self) -> None:
         if self.audio_channels is not None and self.audio_channel >= self.audio_channels:
@@ -71,7 +78,7 @@ class LineMonitorLine:
         self._pause = Timer(f"line-{line}-pause", self._paused)
         self._off_hook = False
         self._rang = False
-        self._ring_at: Instant | None = None
+        self._substitute: SoundSubstitute | None = None
 
     def start(self) -> None:
         self._port.join(self._options.socket, self)
@@ -79,6 +86,8 @@ class LineMonitorLine:
     def stop(self) -> None:
         self._port.leave(self._options.socket)
         self._pause.stop()
+        if self._substitute is not None:
+            self._substitute.end()
 
     def audio_source(self) -> AudioSource | None:
         """Both sides in one channel, as on any two-wire line; None without a tap."""
@@ -107,6 +116,13 @@ class LineMonitorLine:
     # --- on the port's thread ---------------------------------------------------------------------------------------
 
     def on_port(self, at: Instant) -> None:
+        substitute, self._substitute = self._substitute, None
+        by_sound = None if substitute is None else substitute.end()
+        if by_sound is not None:
+            # The line is up already, and the sound knows better than the monitor's last word.
+            self._off_hook = by_sound is LineCondition.IN_CALL
+            self._tell(LineAlarm(line=self._line, at=at, key="hook_by_sound", raised=False))
+            return
         # The monitor cannot be asked. Of a handset that was up before, nobody said that it was put back.
         condition = LineCondition.IN_CALL if self._off_hook else LineCondition.IDLE
         direction = Direction.INCOMING if self._off_hook and self._rang else Direction.UNKNOWN
@@ -116,6 +132,9 @@ class LineMonitorLine:
         self._pause.cancel()
         log.warning("line lost", extra={"offhook": {"line": self._line, "reason": reason}})
         self._tell(LineDown(line=self._line, at=at, reason=reason))
+        source = self.audio_source()
+        if source is not None and self._options.hook_by_sound != SoundPolicy.NEVER:
+            self._substitute = SoundSubstitute(self._line, source, self._clock, self._tell, off_hook=self._off_hook)
 
     def on_record(self, record: Detail | CallRecord, at: Instant) -> None:
         if isinstance(record, CallRecord):
@@ -124,7 +143,7 @@ class LineMonitorLine:
         match record.what:
             case Doing.RING:
                 self._missing_on_hook(at)
-                self._rang, self._ring_at = True, at
+                self._rang = True
                 self._tell(Ring(line=self._line, at=at))
                 self._pause.start(_BURST_S)
             case Doing.OFF_HOOK:
