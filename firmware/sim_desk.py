@@ -216,8 +216,8 @@ class SimDesk:
             case LastMinutes.BLOCK:
                 raise RequestError(
                     "no_minutes",
-                    f"only {left_min} minutes are left on {request.line} until {used.period_ends:%Y-%m-%d}; they are "
-                    "kept back. Emergency numbers and free numbers can be called. See: offhook sim minutes",
+                    f"only {left_min} minutes are left on {request.line} until {used.period_ends.astimezone(self._zone()):%Y-%m-%d}; "
+                    "they are kept back. Emergency numbers and free numbers can be called. See: offhook sim minutes",
                 )
             case LastMinutes.ASK if not request.confirmed:
                 raise RequestError(
