@@ -19,7 +19,7 @@ _PATH = short_text(300)
 T = TypeVar("T")
 
 
-class Transport(enum.StrEnum):
+class Transport(enum.Enum):
     """How the broker is reached; each has its usual port."""
 
     TLS = "tls"
@@ -34,7 +34,7 @@ class Transport(enum.StrEnum):
 _PORTS = {Transport.TLS: 8883, Transport.TLS_443: 443, Transport.WEBSOCKET: 443, Transport.PLAIN: 1883}
 
 
-class SentAudio(enum.StrEnum):
+class SentAudio(enum.Enum):
     FLAC = "flac"
     OPUS = "opus"
     BOTH = "both"
@@ -42,7 +42,7 @@ class SentAudio(enum.StrEnum):
     NONE = "none"
 
 
-class AudioOrder(enum.StrEnum):
+class AudioOrder(enum.Enum):
     OLDEST = "oldest"
     NEWEST = "newest"
 

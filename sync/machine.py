@@ -204,6 +204,10 @@ class SyncMachine:
         self._probes += 1
         return self._greet(now_s, Phase.AWAY, self._probe_wait_s())
 
+    def ask(self, now_s: float) -> list[Effect]:
+        """Another hello, to see whether the receiver is there."""
+        return [SendHello(self._new_token(now_s))] if self.phase is Phase.READY else []
+
     def hurry(self, now_s: float) -> None:
         """Somebody asked to send everything now: no back-off, no schedule, no pause."""
         self._failures = 0

@@ -70,12 +70,13 @@ class Waiting:
 
 
 class Outbox:
-    def __init__(self, data_dir: Path, clock: Clock, *, dev: str, boot_name: str | None = None) -> None:
+    def __init__(self, data_dir: Path, clock: Clock, *, dev: str = "", boot_name: str | None = None) -> None:
         """Raises `StoreError` when there is no database of this version."""
         self._data_dir = data_dir
         self._clock = clock
         self._writer = SecondWriter(data_dir / "offhook.db", clock, boot_name=boot_name)
-        self._dev = dev
+        self.dev = dev
+        """The box's id in records; set before the first is read."""
         self.epoch = queries.epoch(self._writer.db)
 
     def close(self) -> None:
@@ -187,7 +188,7 @@ class Outbox:
     def _record(self, row: Row, *, clock_is_right: bool) -> DueRecord:
         record = wire.Record(
             id=row["id"],
-            source=f"offhook/{self._dev}",
+            source=f"offhook/{self.dev}",
             type=row["type"],
             time=wire.rfc3339(row["utc_ms"]),
             epoch=self.epoch,

@@ -1,72 +1,160 @@
-"""The sync process. No cloud can be configured yet: it says so, and how much waits for one."""
+"""The sync process: runs the agent while the settings name a cloud, and starts it anew when they change."""
 
 from __future__ import annotations
 
 import logging
 import signal
 import threading
-from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from firmware import log as logs
-from firmware.errors import StoreError
+from firmware.clock import SystemClock
+from firmware.config_sync import SyncSettings, sync_part
+from firmware.errors import OffhookError
+from firmware.ipc.client import RecorderClient
 from firmware.notify import Notifier
-from firmware.store.database import open_reader
-from firmware.store.transaction import fetch
+from sync.agent import About, Agent
+from sync.alarms import Alarms
+from sync.certificate import watch_certificate
+from sync.desk import Desk
+from sync.outbox import Outbox, note
 
 log = logging.getLogger("offhook.sync")
 
-_LOOK_EVERY_S = 30.0
-
-_BACKLOG = """
-    SELECT (SELECT count(*) FROM outbox_event WHERE state = 'pending') AS events,
-        (SELECT count(*) FROM outbox_file WHERE state IN ('pending', 'sending')) AS files,
-        (SELECT coalesce(sum(size), 0) FROM outbox_file WHERE state IN ('pending', 'sending')) AS bytes
-"""
+IDLE_S = 1.0
+SETTINGS_S = 5.0
+CERTIFICATE_S = 3600.0
+_DEVICE = "device_id"
 
 
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """What waits for the cloud."""
-
-    events: int
-    files: int
-    bytes: int
-
-    def __str__(self) -> str:
-        return f"{self.events} messages and {self.files} recordings ({self.bytes / 1e6:.1f} MB)"
-
-
-def backlog(database: Path) -> Backlog:
-    """Raises `StoreError` when the database is missing, damaged or of another version."""
-    db = open_reader(database)
-    try:
-        return Backlog(**fetch(db, _BACKLOG)[0])
-    finally:
-        db.close()
-
-
-def main(data_dir: Path, _run_dir: Path) -> int:
-    """Reports until SIGTERM or SIGINT. Raises `StoreError` when there is no database to report on at the start."""
+def main(data_dir: Path, run_dir: Path) -> int:
+    """Runs until SIGTERM or SIGINT. Raises `StoreError` when there is no database of this version at the start."""
     logs.set_up("offhook-sync")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
-    database = data_dir / "offhook.db"
-    notifier = Notifier()
-    waiting = backlog(database)
-    notifier.ready(_status(waiting))
-    log.info(_status(waiting))
-    while not stop.wait(_LOOK_EVERY_S):
-        notifier.watchdog()
-        try:
-            notifier.status(_status(backlog(database)))
-        except StoreError as error:
-            log.warning("cannot look at the outbox: %s", error)
-            notifier.status(str(error))
-    notifier.stopping()
+    service = _Service(data_dir, run_dir, stop)
+    try:
+        service.run()
+    finally:
+        service.close()
     return 0
 
 
-def _status(waiting: Backlog) -> str:
-    return f"no cloud is configured; {waiting} are kept for one"
+class _Service:
+    def __init__(self, data_dir: Path, run_dir: Path, stop: threading.Event) -> None:
+        self._clock = SystemClock()
+        self._socket = run_dir / "recorder.sock"
+        self._stop = stop
+        self._notifier = Notifier()
+        self._outbox = Outbox(data_dir, self._clock)
+        self._desk = Desk(run_dir)
+        self._alarms = Alarms(self._socket)
+        self._settings_s = 0.0
+        self._certificate_s = 0.0
+
+    def run(self) -> None:
+        in_force, document = self._outbox.settings()
+        settings, zone = sync_part(document)
+        self._notifier.ready(self._say(settings))
+        log.info(self._say(settings))
+        lost = self._outbox.sweep()
+        for recording in lost:
+            self._alarms.raise_alarm("sync_file_lost", recording, "its file is gone", now_s=self._now_s())
+        while not self._stop.is_set():
+            in_force, document = self._outbox.settings()
+            settings, zone = sync_part(document)
+            dev = self._device_id(settings) if settings.enabled else None
+            if dev is None:
+                self._rest(settings)
+            else:
+                self._work(settings, zone=zone, dev=dev, in_force=in_force)
+        self._notifier.stopping()
+
+    def close(self) -> None:
+        self._desk.close()
+        self._outbox.close()
+
+    def _rest(self, settings: SyncSettings) -> None:
+        """No cloud is configured, or nobody could tell yet who this box is."""
+        waiting = self._outbox.waiting(settings.audio)
+        status: dict[str, Any] = {"enabled": settings.enabled, "phase": "off", "records": waiting.events}
+        status |= {"files": waiting.files, "bytes": waiting.bytes, "set_aside": waiting.set_aside}
+        self._desk.show(status | {"last_error": self._say(settings)})
+        for wish in self._desk.wishes():
+            self._desk.answer(wish, {"ok": False, "error": self._say(settings)})
+        self._notifier.watchdog()
+        self._notifier.status(self._say(settings))
+        self._stop.wait(IDLE_S)
+
+    def _work(self, settings: SyncSettings, *, zone: str, dev: str, in_force: int) -> None:
+        """Until the settings change or the process is to end."""
+        self._outbox.dev = dev
+        agent = Agent(
+            settings,
+            zone=zone,
+            about=About(dev, _version(), self._socket),
+            box=self._outbox,
+            clock=self._clock,
+            alarms=self._alarms,
+            desk=self._desk,
+        )
+        log.info("sending to %s:%d as %s", settings.host, settings.broker_port, dev)
+        try:
+            while not self._stop.is_set() and not self._changed(in_force):
+                agent.turn()
+                self._notifier.watchdog()
+                self._now_and_then(settings, dev, agent)
+        finally:
+            agent.stop()
+
+    def _changed(self, in_force: int) -> bool:
+        if self._now_s() < self._settings_s:
+            return False
+        self._settings_s = self._now_s() + SETTINGS_S
+        return self._outbox.settings()[0] != in_force
+
+    def _now_and_then(self, settings: SyncSettings, dev: str, agent: Agent) -> None:
+        now_s = self._now_s()
+        if now_s >= self._certificate_s:
+            self._certificate_s = now_s + CERTIFICATE_S
+            watch_certificate(settings, dev, self._alarms, now=self._clock.now())
+            self._notifier.status(_one_line(agent.status()))
+
+    def _device_id(self, settings: SyncSettings) -> str | None:
+        """The settings' own, or the recorder's word, or what it said an earlier time."""
+        if settings.box_id:
+            return settings.box_id
+        known = self._outbox.note(_DEVICE)
+        try:
+            with RecorderClient(self._socket, 2.0) as client:
+                told = str(client.request("hello")["device_id"])
+        except OffhookError as error:
+            if known is None:
+                log.warning("cannot learn this box's id: %s", error)
+            return known
+        if told != known:
+            self._outbox.write([note(_DEVICE, told)])
+        return told
+
+    def _say(self, settings: SyncSettings) -> str:
+        waiting = self._outbox.waiting(settings.audio)
+        if not settings.enabled:
+            return f"no cloud is configured; {waiting} are kept for one"
+        return f"{waiting} wait for {settings.host}"
+
+    def _now_s(self) -> float:
+        return self._clock.now().boot_ns / 1e9
+
+
+def _one_line(status: dict[str, Any]) -> str:
+    return f"{status['phase']}: {status['records']} messages and {status['files']} recordings wait"
+
+
+def _version() -> str:
+    try:
+        return version("offhook")
+    except PackageNotFoundError:
+        return "0"

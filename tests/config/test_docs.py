@@ -29,7 +29,8 @@ def test_every_setting_stands_there() -> None:
             row = next((line for line in PAGE.splitlines() if re.match(rf"\| (?:{named})", line)), None)
             assert row is not None, f"{table}.{field.name} is missing"
             if field.default not in (None, ()):
-                default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+                default = str(getattr(field.default, "value", field.default))
+                default = default.lower() if isinstance(field.default, bool) else default
                 assert default in row.split("|")[2]
     for field in attrs.fields(LineSettings):
         assert f"| `{field.name}` |" in PAGE
