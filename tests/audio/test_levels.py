@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -26,13 +27,13 @@ def square(amplitude: int, seconds: float = 2.0) -> Samples:
 
 
 def measured(
-    samples: Samples, *, channels: int = 1, portions: random.Random | None = None
+    samples: Samples, *, channels: int = 1, portion_frames: Callable[[], int] = lambda: 4000
 ) -> tuple[ChannelLevels, ...]:
-    """Of a recording that is written in one go, or in portions of any size."""
+    """Of a recording that is written in portions."""
     meter = Meter(rate_hz=RATE, channels=channels)
     pcm = samples.astype("<i2").tobytes()
     while pcm:
-        size = len(pcm) if portions is None else 2 * channels * portions.randint(1, 9000)
+        size = 2 * channels * portion_frames()
         meter.feed(pcm[:size])
         pcm = pcm[size:]
     return meter.finish()
@@ -95,7 +96,7 @@ def test_portions_change_nothing() -> None:
     whole = measured(both, channels=2)
     assert [channel.clipped_runs for channel in whole] == [2, 0]
     for _ in range(20):
-        assert measured(both, channels=2, portions=dice) == whole
+        assert measured(both, channels=2, portion_frames=lambda: dice.randint(1, 9000)) == whole
 
 
 def test_active_time_leaves_out_silence_and_offset() -> None:
