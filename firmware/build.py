@@ -78,7 +78,7 @@ class Box:
             safe=PinSafe(identity),
             settings=lambda: self._settings.get().settings,
             clock=self._clock,
-            clock_wish=run_dir / "network-time",
+            clock_wish=Path(os.environ.get("RUNTIME_DIRECTORY", run_dir)) / "network-time",
         )
         self._sims.load()
         self._runtime = Runtime(

@@ -23,6 +23,7 @@ from firmware.ports import Clock
 from firmware.sim import NetworkTimeTold, PinRefused, SimReport, SimSeen, SimStatus
 from firmware.store import sims
 from firmware.store.database import open_reader
+from firmware.store.facts import ClockSet
 from firmware.store.writer import StoreWriter
 
 log = logging.getLogger("offhook.sim")
@@ -73,6 +74,7 @@ class SimDesk:
         self._pins: dict[str, tuple[str | None, bytes]] = {}
         self._told: dict[LineId, tuple[datetime, int | None]] = {}
         self._clock_asked = False
+        self._clock_told = False
 
     def load(self) -> None:
         """Reads the PINs. Before any line starts."""
@@ -212,11 +214,12 @@ class SimDesk:
             return
         plan, used = known
         left_min = (used.left_s or 0) // 60
+        until = f"{used.period_ends.astimezone(self._zone()):%Y-%m-%d}"
         match verdict(plan, used, request.number):
             case LastMinutes.BLOCK:
                 raise RequestError(
                     "no_minutes",
-                    f"only {left_min} minutes are left on {request.line} until {used.period_ends.astimezone(self._zone()):%Y-%m-%d}; "
+                    f"only {left_min} minutes are left on {request.line} until {until}; "
                     "they are kept back. Emergency numbers and free numbers can be called. See: offhook sim minutes",
                 )
             case LastMinutes.ASK if not request.confirmed:
@@ -269,7 +272,12 @@ class SimDesk:
     def _set_clock(self, told: NetworkTimeTold) -> None:
         """A box without a clock battery and without network takes the time from its SIM, once per start."""
         behind_s = abs(told.utc_ms - told.at.utc_ms) / 1000
-        if self._clock_asked or behind_s < CLOCK_WRONG_S:
+        if self._clock_asked:
+            if behind_s < CLOCK_WRONG_S and not self._clock_told:
+                self._clock_told = True
+                self._store.submit([ClockSet(at=told.at, source=f"sim:{told.line}")])
+            return
+        if behind_s < CLOCK_WRONG_S:
             return
         self._clock_asked = True
         log.warning("the clock is wrong by %.0f s, says the network of %s", behind_s, told.line)

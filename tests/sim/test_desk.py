@@ -260,6 +260,12 @@ def test_the_networks_time_is_wished_for_once_and_only_when_the_clock_is_wrong(o
     assert not wish.exists()
     office.tell(NetworkTimeTold(line=SIM, at=at, utc_ms=at.utc_ms + 86_400_000))
     assert wish.read_text() == f"{(at.utc_ms + 86_400_000) // 1000} sim-1\n"
+    office.world.clock.set_wall_ms(at.utc_ms + 86_400_000)  # what the system makes of the wish
+    now = office.world.clock.now()
+    office.tell(NetworkTimeTold(line=SIM, at=now, utc_ms=now.utc_ms + 1000))
+    office.store.flush(5.0)
+    (boot,) = office.world.rows("SELECT offset_ms, told_by FROM boot")
+    assert boot == {"offset_ms": 86_400_000, "told_by": "sim:sim-1"}
 
 
 @pytest.mark.parametrize(
