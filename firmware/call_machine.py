@@ -18,6 +18,7 @@ from firmware.events import (
     AnswerRequested,
     CallEnded,
     CallerId,
+    CallerIdRejected,
     DialRequested,
     DialStarted,
     DigitDialled,
@@ -100,6 +101,14 @@ TABLE: dict[tuple[Phase, type[LineEvent]], Rule] = {
         dialing=_rule(accounting.nothing, DIALING),
         talking=_rule(incoming.caller_known, TALKING),
         suspended=_rule(accounting.nothing, SUSPENDED),
+    ),
+    **_rows(
+        CallerIdRejected,
+        idle=_rule(heralds.herald, IDLE),
+        ringing=_rule(accounting.part_of_call, RINGING),
+        dialing=_rule(accounting.part_of_call, DIALING),
+        talking=_rule(accounting.part_of_call, TALKING),
+        suspended=_rule(accounting.out_of_place, SUSPENDED),
     ),
     **_rows(
         OffHook,

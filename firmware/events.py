@@ -82,6 +82,14 @@ class CallerId(LineEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallerIdRejected(LineEvent):
+    """Something came in like a caller ID and was not believed; ``reason`` is a phrase for the admin, without digits."""
+
+    evidence: ClassVar[bool] = True
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OffHook(LineEvent):
     """A handset on the line was lifted (debounced)."""
 
@@ -202,6 +210,7 @@ LINE_EVENTS: tuple[type[LineEvent], ...] = (
     Ring,
     RingPaused,
     CallerId,
+    CallerIdRejected,
     OffHook,
     OnHook,
     PolarityReversed,

@@ -18,6 +18,7 @@ from firmware.signals.callerid_fsk import FskMessage, RejectedMessage
 from firmware.signals.callerid_message import CallerIdMessage, MessageType
 from firmware.signals.callerid_search import CallerIdSearch
 from firmware.signals.dtmf import DtmfDetector
+from firmware.signals.numbers import e164
 
 
 @click.command()
@@ -26,11 +27,17 @@ from firmware.signals.dtmf import DtmfDetector
 @json_lines_option
 def command(file: Path, country: str, as_json: bool) -> None:
     """Caller IDs: Bell 202, V.23 and DTMF, right ones and spoilt ones."""
-    del country  # every standard is listened for everywhere
-    tell(file, _callers, as_json=as_json)
+    tell(file, lambda sound: _callers(sound, country), as_json=as_json)
 
 
-def _callers(sound: Iterator[NDArray[np.int16]]) -> Found:
+def _callers(sound: Iterator[NDArray[np.int16]], country: str) -> Found:
+    """Every standard is listened for everywhere; the country says how a number is read."""
+    for one in _messages(sound):
+        number = e164(one["number"], country)
+        yield one if number is None else {**one, "e164": number}
+
+
+def _messages(sound: Iterator[NDArray[np.int16]]) -> Found:
     search, digits, dialled = CallerIdSearch(RATE_HZ), DtmfDetector(RATE_HZ), DtmfCallerId(RATE_HZ)
     for piece in sound:
         if (message := search.feed(piece)) is not None:

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware.effects import Hearing, ListenFor
-from firmware.events import Alerting, Answered, CallEnded, CallerId, DigitDialled, EndCause, LineEvent
+from firmware.events import Alerting, Answered, CallEnded, CallerId, CallerIdRejected, DigitDialled, EndCause, LineEvent
 from firmware.model import Instant, LineId
 from firmware.ports import Block
 from firmware.signals.call_progress import CallProgress, Progress
 from firmware.signals.callerid_dtmf import DtmfCallerId
-from firmware.signals.callerid_message import CallerIdMessage
+from firmware.signals.callerid_fsk import RejectedMessage
+from firmware.signals.callerid_message import CallerIdMessage, MessageType
 from firmware.signals.callerid_search import CallerIdSearch
 from firmware.signals.countries import CountryProfile, profile_of
 from firmware.signals.dtmf import Digit, DtmfDetector
@@ -189,9 +190,16 @@ class AnalogListener:
         events: list[LineEvent] = []
         if (message := session.caller_id.feed(pcm)) is not None:
             events.append(self._caller_id(message.message, session.moment(message.ended), votes=message.votes))
+        events += [self._rejected(one, session.moment(one.ended)) for one in session.caller_id.take_rejected()]
         if (dialled := session.dtmf_caller_id.feed(digits)) is not None:
             events.append(self._caller_id(dialled.message, session.moment(dialled.ended), variant=dialled.variant))
         return events
+
+    def _rejected(self, one: RejectedMessage, at: Instant) -> CallerIdRejected:
+        fields = {"line": self._line, "reason": one.reason, "bytes": len(one.raw), "standard": one.standard}
+        log.warning("caller ID rejected", extra={"offhook": fields})
+        reason = f"{one.reason} ({MessageType(one.raw[0]).name}, {one.standard}, {len(one.raw)} bytes)"
+        return CallerIdRejected(line=self._line, at=at, reason=reason)
 
     def _caller_id(self, message: CallerIdMessage, at: Instant, **how: int) -> CallerId:
         self._heard_until = at.plus_s(_DIGIT_S)

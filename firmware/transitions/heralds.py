@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from firmware.effects import Fault, Hearing, ListenFor
-from firmware.events import CallerId, LineEvent, PolarityReversed, Tick
+from firmware.events import CallerId, CallerIdRejected, LineEvent, PolarityReversed, Tick
 from firmware.line_state import LineState
 from firmware.transitions.pieces import Result, account, deadline_passed, is_trailing
 
@@ -34,7 +34,10 @@ def expire(state: LineState) -> Result:
         effect
         for e in state.pending
         for effect in account(
-            e, fault=Fault.CALLER_ID_WITHOUT_RING if isinstance(e, CallerId) else Fault.REVERSAL_WITHOUT_CALL
+            e,
+            fault=Fault.CALLER_ID_WITHOUT_RING
+            if isinstance(e, CallerId | CallerIdRejected)
+            else Fault.REVERSAL_WITHOUT_CALL,
         )
     )
     return replace(state, pending=(), deadline_ns=None), faults

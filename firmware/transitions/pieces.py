@@ -62,7 +62,7 @@ def begin(state: LineState, event: LineEvent, phase: Phase, call: Call) -> Resul
     """A call begins: what heralded it belongs to it."""
     call = replace(marked(call, event), status=CallStatus(phase))
     heralds = tuple(
-        Account(line=e.line, at=e.at, kind=event_kind(e), call=call.id)
+        Account(line=e.line, at=e.at, kind=event_kind(e), call=call.id, detail=getattr(e, "reason", ""))
         for e in state.pending
         if e.evidence or isinstance(e, CallerId)
     )

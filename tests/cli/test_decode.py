@@ -42,6 +42,7 @@ def test_a_caller_id_at_any_rate(shell: Shell, tmp_path: Path, rate_hz: int) -> 
         "format": "MDMF",
         "standard": "bell202",
         "number": "13800138000",
+        "e164": "+8613800138000",
         "name": "WANG",
         "date": "11-22T10:33",
         "absence": None,

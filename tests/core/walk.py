@@ -46,6 +46,7 @@ _FIELDS: dict[type[ev.LineEvent], dict[str, st.SearchStrategy[Any]]] = {
     },
     ev.LineDown: {"reason": st.just("pulled")},
     ev.CallerId: {"number": _numbers(), "presentation": st.sampled_from(Presentation)},
+    ev.CallerIdRejected: {"reason": st.just("wrong checksum")},
     ev.DigitDialled: {"digit": st.sampled_from("0123456789*#ABCD")},
     ev.DigitReceived: {"digit": st.sampled_from("0123456789*#ABCD")},
     ev.DialStarted: {"number": _numbers()},

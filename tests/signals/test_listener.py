@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from firmware.effects import Hearing, ListenFor
-from firmware.events import CallerId, DigitDialled
+from firmware.events import CallerId, CallerIdRejected, DigitDialled
 from firmware.model import LineId, Presentation
 from firmware.ports import Block
 from firmware.signals.listener import AnalogListener
@@ -94,6 +94,15 @@ def test_a_withheld_number(wire):
     wire.order(Hearing.CALLER_ID).hear(message(WITHHELD)).hear(silence(0.5))
     (event,) = wire.events
     assert (event.number, event.presentation) == (None, Presentation.WITHHELD)
+
+
+def test_a_spoilt_message_is_told_as_one_and_names_nobody(wire):
+    spoilt = bytearray(NUMBER)
+    spoilt[14] ^= 1
+    wire.order(Hearing.CALLER_ID).hear(silence(0.5)).hear(message(bytes(spoilt))).hear(silence(1))
+    (event,) = wire.events
+    assert isinstance(event, CallerIdRejected)
+    assert event.reason == f"wrong checksum (MDMF, bell202, {len(NUMBER)} bytes)"
 
 
 def test_long_after_the_ring_nobody_listens(wire):
