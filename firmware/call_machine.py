@@ -23,6 +23,7 @@ from firmware.events import (
     DialStarted,
     DigitDialled,
     DigitReceived,
+    FlashRequested,
     HangUpRequested,
     LineDown,
     LineEvent,
@@ -222,12 +223,21 @@ TABLE: dict[tuple[Phase, type[LineEvent]], Rule] = {
         talking=_rule(requests.hang_up_requested, TALKING),
         suspended=_rule(requests.refuse_phase, SUSPENDED),
     ),
+    **_rows(
+        FlashRequested,
+        idle=_rule(requests.refuse_phase, IDLE),
+        ringing=_rule(requests.refuse_phase, RINGING),
+        dialing=_rule(requests.flash_requested, DIALING),
+        talking=_rule(requests.flash_requested, TALKING),
+        suspended=_rule(requests.refuse_phase, SUSPENDED),
+    ),
 }
 
 WITHOUT_DEVICE: dict[type[LineEvent], Handler] = {
     DialRequested: requests.refuse_lost,
     AnswerRequested: requests.refuse_lost,
     HangUpRequested: requests.refuse_lost,
+    FlashRequested: requests.refuse_lost,
 }
 """The region of presence: without a device `ALWAYS_TO_TABLE` reach `TABLE`; what stands in neither is out of place."""
 

@@ -97,6 +97,8 @@ class LineAction(StrEnum):
     DIAL = "dial"
     ANSWER = "answer"
     HANG_UP = "hang_up"
+    FLASH = "flash"
+    """A hook flash: recall, or the register of a PBX."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

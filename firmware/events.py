@@ -192,6 +192,13 @@ class HangUpRequested(LineEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FlashRequested(LineEvent):
+    """A person asks the box, which holds the line, to flash the hook."""
+
+    request: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineAlarm(LineEvent):
     """The admin must know something about the device of a line, or (``raised`` False) need not any more.
 
@@ -225,6 +232,7 @@ LINE_EVENTS: tuple[type[LineEvent], ...] = (
     DialRequested,
     AnswerRequested,
     HangUpRequested,
+    FlashRequested,
 )
 """Every kind of line event but `LineAlarm`: the columns of the call machine's table."""
 

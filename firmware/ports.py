@@ -89,6 +89,15 @@ class LineDriver(Protocol):
 
 
 @runtime_checkable
+class Flashing(Protocol):
+    """A driver that can flash the hook (``flash`` in its actions)."""
+
+    def flash(self) -> None:
+        """Returns at once. Raises `DeviceError` when the box does not hold the line."""
+        ...
+
+
+@runtime_checkable
 class CountryAware(Protocol):
     """A driver whose debounce and supervision depend on the country; told before `LineDriver.start`."""
 

@@ -30,6 +30,7 @@ from firmware.errors import DeviceError, RequestError
 from firmware.events import (
     AnswerRequested,
     DialRequested,
+    FlashRequested,
     HangUpRequested,
     LineAlarm,
     LineDown,
@@ -42,6 +43,7 @@ from firmware.live import Json, LineAbout, LiveView, SoundState, line_as_json
 from firmware.model import Instant, LineId
 from firmware.ports import (
     Clock,
+    Flashing,
     Levels,
     LineDriver,
     Recorder,
@@ -322,6 +324,8 @@ class Runtime:
                     running.driver.answer()
                 case LineAction.HANG_UP:
                     running.driver.hang_up()
+                case LineAction.FLASH if isinstance(running.driver, Flashing):
+                    running.driver.flash()
         except DeviceError as error:
             self._reply(order.request, RequestError("device_lost", str(error)))
         else:
@@ -399,5 +403,6 @@ LINE_REQUESTS: dict[str, type[LineEvent]] = {
     "line.dial": DialRequested,
     "line.answer": AnswerRequested,
     "line.hangup": HangUpRequested,
+    "line.flash": FlashRequested,
 }
 """The socket's line commands and the events they become."""

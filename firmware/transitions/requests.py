@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from firmware.effects import DriveLine, LineAction, Refuse
-from firmware.events import AnswerRequested, DialRequested, HangUpRequested
+from firmware.events import AnswerRequested, DialRequested, FlashRequested, HangUpRequested
 from firmware.line_state import LineState, Phase
 from firmware.transitions.pieces import Result
 
-Request = DialRequested | AnswerRequested | HangUpRequested
+Request = DialRequested | AnswerRequested | HangUpRequested | FlashRequested
 
 
 def _unsupported(state: LineState, action: LineAction, request: str) -> Refuse | None:
@@ -41,6 +41,13 @@ def hang_up_requested(state: LineState, event: HangUpRequested) -> Result:
         return state, (refusal,)
     order = DriveLine(line=state.line, action=LineAction.HANG_UP, request=event.request)
     return replace(state, rejecting=state.phase is Phase.RINGING), (order,)
+
+
+def flash_requested(state: LineState, event: FlashRequested) -> Result:
+    """Flash the hook of the call the box holds."""
+    if refusal := _unsupported(state, LineAction.FLASH, event.request):
+        return state, (refusal,)
+    return state, (DriveLine(line=state.line, action=LineAction.FLASH, request=event.request),)
 
 
 def refuse_phase(state: LineState, event: Request) -> Result:

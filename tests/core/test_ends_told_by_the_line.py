@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from firmware.call_machine import step
-from firmware.effects import Account, Anomaly, Effect, SaveCall, StartRecording
-from firmware.events import CallEnded, DigitDialled, LineCondition, LineEvent, LineUp, OffHook, OnHook, Ring
+from firmware.effects import Account, Anomaly, DriveLine, Effect, Refuse, SaveCall, StartRecording
+from firmware.events import (
+    CallEnded,
+    DigitDialled,
+    FlashRequested,
+    LineCondition,
+    LineEvent,
+    LineUp,
+    OffHook,
+    OnHook,
+    Ring,
+)
 from firmware.line_state import LineState
 from firmware.model import Call, CallFlag, Direction, EndReason, Instant, LineId, LineKind, Outcome
 from firmware.policy import LinePolicy
@@ -70,3 +80,18 @@ def test_a_call_found_by_sound_says_so() -> None:
             OnHook(line=LINE, at=_at(60), by_sound=laid),
         )
         assert calls[0].flags == {CallFlag.DETECTED_BY_SOUND}, by_sound
+
+
+def test_a_flash_is_ordered_in_a_call_only_and_of_lines_that_can() -> None:
+    able = LinePolicy(kind=LineKind.ANALOG, actions=frozenset({"flash"}))
+    up = LineUp(line=LINE, at=START, condition=LineCondition.IDLE)
+    for policy, in_call, wanted in (
+        (able, True, DriveLine),
+        (able, False, Refuse),
+        (LinePolicy(kind=LineKind.ANALOG), True, Refuse),
+    ):
+        state, _ = step(LineState(line=LINE, policy=policy), up)
+        if in_call:
+            state, _ = step(state, OffHook(line=LINE, at=_at(1)))
+        _, effects = step(state, FlashRequested(line=LINE, at=_at(2), request="r1"))
+        assert [type(effect) for effect in effects] == [wanted]

@@ -55,6 +55,7 @@ _FIELDS: dict[type[ev.LineEvent], dict[str, st.SearchStrategy[Any]]] = {
     ev.DialRequested: {"number": st.just("10086"), "request": st.just("r1")},
     ev.AnswerRequested: {"request": st.just("r2")},
     ev.HangUpRequested: {"request": st.just("r3")},
+    ev.FlashRequested: {"request": st.just("r4")},
 }
 
 _GAPS_MS = st.one_of(st.integers(0, 50), st.integers(0, 500), st.integers(50, 4_000), st.integers(4_000, 40_000))
@@ -79,7 +80,10 @@ _RESTARTS = st.builds(
 
 KINDS = st.sampled_from(LineKind)
 # A line without a device is dull, and so is one that never rings: these come more often.
-_OFTEN = (ev.LineUp, ev.LineUp, ev.LineUp, ev.Ring, ev.Ring, ev.CallerId, ev.OffHook, ev.OffHook)
+_OFTEN = (
+    *(ev.LineUp, ev.LineUp, ev.LineUp, ev.Ring, ev.Ring, ev.CallerId, ev.OffHook, ev.OffHook),
+    *(ev.CallEnded, ev.DigitDialled, ev.DigitDialled, ev.Answered),
+)
 HAPPENINGS = st.one_of(*(_happening(kind) for kind in (*ev.LINE_EVENTS, *_OFTEN)))
 
 
