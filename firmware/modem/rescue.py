@@ -16,6 +16,7 @@ from firmware.model import LineId
 from firmware.modem.dialects import Dialect, Recovery
 from firmware.modem.ladder import BOOT_LOOP_FROM, BROWN_OUT_WINDOW_S, Ladder, Restarts
 from firmware.modem.usb_power import replug, usb_device_of
+from firmware.modem.usb_twins import by_path_names, named_by_shared_serial
 
 log = logging.getLogger("offhook.modem")
 
@@ -63,6 +64,7 @@ class Rescue:
         tried = self._ladder.worked()
         if tried:
             log.warning("%s answers again after: %s", self._line, ", ".join(tried), extra=self._extra)
+        self._say("usb_serial_shared", named_by_shared_serial(self._port), instead=by_path_names(self._port))
         self._say("module_silent", False)
         self._say("module_port_busy", False)
         if self._restarts.calm(self._now_s()):

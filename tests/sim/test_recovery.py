@@ -14,6 +14,7 @@ from firmware.modem.dialects import dialect, families
 from firmware.modem.ladder import FIRST_PAUSE_S, LONGEST_PAUSE_S, Ladder, Restarts
 from firmware.modem.rescue import Rescue
 from firmware.modem.usb_power import replug, usb_device_of
+from firmware.modem.usb_twins import named_by_shared_serial
 
 
 @pytest.mark.parametrize("family", families())
@@ -121,6 +122,19 @@ def test_a_silent_module_ends_at_the_admin_and_is_over_when_it_answers(tmp_path:
     assert told.standing["module_silent"] == {"tried": "reopen"}
     one.on_ready()
     assert not told.standing
+
+
+def test_a_port_named_by_a_serial_number_that_two_modules_have_is_noticed(tmp_path: Path) -> None:
+    port = "/dev/serial/by-id/usb-SimTech_SimTech_0123456789ABCDEF-if02-port0"
+    for place, serial in (("1-1.2", "0123456789ABCDEF"), ("1-1.3", "0123456789ABCDEF"), ("1-1.4", "X1")):
+        device = tmp_path / "bus/usb/devices" / place
+        device.mkdir(parents=True)
+        for name, value in (("idVendor", "1e0e"), ("idProduct", "9001"), ("serial", serial)):
+            (device / name).write_text(value + "\n")
+    assert named_by_shared_serial(port, tmp_path)
+    assert not named_by_shared_serial("/dev/serial/by-path/x-usb-0:1.2:1.2-port0", tmp_path)
+    (tmp_path / "bus/usb/devices/1-1.3/serial").write_text("other\n")
+    assert not named_by_shared_serial(port, tmp_path)
 
 
 def test_the_usb_device_of_a_port_is_found_and_switched(tmp_path: Path) -> None:
