@@ -16,15 +16,20 @@ import json
 import os
 import platform
 import random
+import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import vm
+from restart import restart
 from rich.console import Console
 from rich.table import Table
 from write_log import Cut, WriteLog
@@ -34,7 +39,7 @@ YOUNG_MS = 1000
 """A call this young may not be on the disk yet: nothing of it is older than the sound that may be lost."""
 DISK_MIB = 192
 LOG_MIB = 1536
-_BATCH = 20
+_TELL_EVERY = 20
 _KEEP = (0.0, 0.5, 1.0)
 GUEST = Path(__file__).with_name("power_cut_guest.py")
 
@@ -49,7 +54,9 @@ class Cost:
     young_ms: list[int] = field(default_factory=list)
     """Ages of calls that were too young to be on the disk."""
     lost_ms: dict[str, int] = field(default_factory=dict)
-    """Sound lost of each recording that was being made at the cut."""
+    """Sound lost of each recording that had begun at the cut."""
+    open: int = 0
+    """Recordings that were being made at the cut."""
     faults: list[str] = field(default_factory=list)
     ready_s: float = 0.0
 
@@ -59,6 +66,7 @@ def main() -> int:
     parser.add_argument("--cuts", type=int, default=20)
     parser.add_argument("--calls", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--boxes", type=int, default=8, help="boxes that are started at the same time")
     parser.add_argument("--dir", type=Path, help="keep everything here; a run that is there already is used again")
     wanted = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the guest ends with us
@@ -74,10 +82,11 @@ def main() -> int:
         log = WriteLog(folder / "log.img")
         cuts = choose(log, run, number=wanted.cuts, seed=wanted.seed)
         started = time.monotonic()
-        costs = []
-        for start in range(0, len(cuts), _BATCH):
-            costs += batch(folder, log, run, cuts[start : start + _BATCH], first=start)
-            console.print(f"{len(costs)} of {len(cuts)} cuts, {time.monotonic() - started:.0f} s")
+        costs: list[Cost] = []
+        for one in suffer(folder, log, run, cuts, wanted.boxes):
+            costs.append(one)
+            if len(costs) % _TELL_EVERY == 0:
+                console.print(f"{len(costs)} of {len(cuts)} cuts, {time.monotonic() - started:.0f} s")
     return report(console, run, log, costs)
 
 
@@ -86,10 +95,10 @@ def record(folder: Path, *, calls: int, seed: int) -> bool:
         (folder / name).unlink(missing_ok=True)
         with (folder / name).open("wb") as image:
             image.truncate(size << 20)
-    command = [sys.executable, str(GUEST), "record", str(calls), str(seed)]
+    command = [sys.executable, str(GUEST), str(calls), str(seed)]
     environment = {"PYTHONPATH": str(Path.cwd())}
-    disks = [folder / "disk.img", folder / "log.img"]
-    return vm.run(command, out=folder, disks=disks, deadline_s=120.0 + 40.0 * calls, environment=environment) == 0
+    images = [folder / "disk.img", folder / "log.img"]
+    return vm.run(command, out=folder, disks=images, deadline_s=120.0 + 40.0 * calls, environment=environment) == 0
 
 
 def choose(log: WriteLog, run: dict[str, Any], *, number: int, seed: int) -> list[Cut]:
@@ -103,30 +112,45 @@ def choose(log: WriteLog, run: dict[str, Any], *, number: int, seed: int) -> lis
     return [Cut(entry=n, at_utc_ms=at, keep=rng.choice(_KEEP), seed=rng.randrange(1 << 30)) for n, at in picked]
 
 
-def batch(folder: Path, log: WriteLog, run: dict[str, Any], cuts: list[Cut], *, first: int) -> list[Cost]:
-    """Makes the disks, starts a box from each, and looks at what it says."""
-    work = folder / "cuts"
-    work.mkdir(exist_ok=True)
+def disks(folder: Path, log: WriteLog, cuts: list[Cut]) -> Iterator[tuple[Cut, Path]]:
+    """The disk of each cut; whoever takes it removes it."""
     base = folder / "base.img"
-    with base.open("wb") as image:
-        image.truncate(DISK_MIB << 20)
+    with base.open("wb") as empty:
+        empty.truncate(DISK_MIB << 20)
     at = 0
-    images = []
-    for n, cut in enumerate(cuts, start=first):
+    for n, cut in enumerate(cuts):
         log.replay(base, at, cut.entry)
         at = cut.entry
-        image = work / f"cut-{n:04d}.img"
+        image = folder / f"cut-{n:04d}.img"
         copy_sparse(base, image)
         log.cut(image, cut)
-        images.append(image)
-    command = [sys.executable, str(GUEST), "restart"]
-    vm.run(command, out=work, deadline_s=120.0 + 60.0 * len(cuts), environment={"PYTHONPATH": str(Path.cwd())})
-    costs = []
-    for cut, image in zip(cuts, images, strict=True):
-        said = image.with_suffix(".json")
-        costs.append(cost(cut, run, json.loads(said.read_text()) if said.exists() else {"broken": "no result"}))
-        image.unlink()
-    return costs
+        yield cut, image
+
+
+def suffer(folder: Path, log: WriteLog, run: dict[str, Any], cuts: list[Cut], boxes: int) -> Iterator[Cost]:
+    """Starts a box from the disk of each cut and looks at what it says; ``boxes`` at a time, for they mostly wait."""
+    room = threading.Semaphore(boxes)
+
+    def one(cut: Cut, image: Path) -> Cost:
+        box = image.with_suffix("")
+        try:
+            shutil.rmtree(box, ignore_errors=True)
+            said = restart(image, box)
+            result = {"at_utc_ms": cut.at_utc_ms, "keep": cut.keep, **said}
+            image.with_suffix(".json").write_text(json.dumps(result))
+            return cost(cut, run, said)
+        finally:
+            image.unlink()
+            shutil.rmtree(box, ignore_errors=True)
+            room.release()
+
+    with ThreadPoolExecutor(boxes) as pool:
+        waiting = []
+        for cut, image in disks(folder, log, cuts):
+            room.acquire()
+            waiting.append(pool.submit(one, cut, image))
+        for future in waiting:
+            yield future.result()
 
 
 def copy_sparse(source: Path, target: Path) -> None:
@@ -166,7 +190,10 @@ def cost(cut: Cut, run: dict[str, Any], said: dict[str, Any]) -> Cost:
             found.missing.append(f"{call['id']} ({age_ms} ms old)")
         elif kept["status"] != "ended":
             found.faults.append(f"{call['id']} is still {kept['status']}")
-        found.lost_ms |= sound_lost(cut, call, kept)
+        lost = sound_lost(cut, call, kept)
+        found.lost_ms |= lost
+        ends = {r["id"]: r["started_utc_ms"] + (r["duration_ms"] or 0) for r in call["recordings"]}
+        found.open += sum(1 for name in lost if ends[name] > cut.at_utc_ms)
     if said["integrity"] != "ok":
         found.faults.append(f"integrity_check: {said['integrity']}")
     balance = said["ledger"]["balance"]
@@ -178,17 +205,21 @@ def cost(cut: Cut, run: dict[str, Any], said: dict[str, Any]) -> Cost:
 
 
 def sound_lost(cut: Cut, call: dict[str, Any], kept: dict[str, Any] | None) -> dict[str, int]:
-    """Milliseconds of each recording from the call's start to the cut that are not there any more."""
+    """Milliseconds of each recording that was open at the cut, or before, that are not there any more.
+
+    An incoming call is recorded from its answer on; the seconds before it wait in memory until somebody answers.
+    """
     after = {r["id"]: r for r in kept["recordings"]} if kept is not None else {}
     lost = {}
     for recording in call["recordings"]:
         begun = recording["started_utc_ms"]
+        opened = max(begun, call["answered_utc_ms"] or begun) if call["direction"] == "incoming" else begun
         end = min(cut.at_utc_ms, begun + (recording["duration_ms"] or 0))
-        if end <= max(begun, call["started_utc_ms"]):
+        if end <= opened:
             continue
         there = after.get(recording["id"])
         until = begun + (there["duration_ms"] or 0) if there is not None and there["status"] == "sealed" else begun
-        lost[recording["id"]] = max(0, end - max(until, call["started_utc_ms"]))
+        lost[recording["id"]] = max(0, end - max(until, opened))
     return lost
 
 
@@ -209,6 +240,7 @@ def report(console: Console, run: dict[str, Any], log: WriteLog, costs: list[Cos
     table.add_row(f"calls older than {YOUNG_MS} ms at the cut that are missing", "0", str(len(missing)))
     table.add_row("calls younger than that, not on the disk yet (age, ms)", "", spread(young))
     table.add_row("recordings begun before a cut", "", str(len(lost)))
+    table.add_row("of these still open at the cut", "", str(sum(c.open for c in costs)))
     table.add_row("sound lost per recording, ms", f"max <= {LOST_GOAL_MS}", spread(lost))
     table.add_row("worst recording of each cut, ms", "", spread(open_ones))
     console.print(table)

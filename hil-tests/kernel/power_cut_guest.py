@@ -1,4 +1,4 @@
-"""The guest's half of power_cut.py: `record` a run on a disk that logs its writes; `restart` a box from disks."""
+"""The guest's half of power_cut.py: a run with calls whose box stores on a disk that logs its writes."""
 
 from __future__ import annotations
 
@@ -6,34 +6,28 @@ import fcntl
 import json
 import shutil
 import signal
-import sqlite3
 import struct
 import subprocess
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from simulator.box import BoxUnderTest
 from simulator.demo import Demo, Wishes
 
 HOST = Path("/run/host")
 _MARK_EVERY_S = 0.05
-_READY_DEADLINE_S = 90.0
-_SETTLED_DEADLINE_S = 60.0
 _DM_TARGET_MESSAGE = 0xC138FD0E  # _IOWR(0xfd, 14, struct dm_ioctl of 312 bytes), linux/dm-ioctl.h
 
 
 def mark(control: Any, text: str) -> None:
     """Puts ``text`` into the log; what `dmsetup message` does, without a process twenty times a second."""
-    message = text.encode() + b"\0"
+    message = f"mark {text}".encode() + b"\0"
     size = 312 + 8 + len(message)
     head = struct.pack("<3IIIIiIIIQ128s129s7x", 4, 0, 0, size, 312, 0, 0, 0, 0, 0, 0, b"box", b"")
     fcntl.ioctl(control, _DM_TARGET_MESSAGE, bytearray(head + struct.pack("<Q", 0) + message), True)
@@ -44,18 +38,19 @@ def marks() -> Iterator[None]:
     """Marks the time in the log while the body runs."""
     stop = threading.Event()
 
-    def run() -> None:
-        with Path("/dev/mapper/control").open("rb+", buffering=0) as control:
-            while not stop.wait(_MARK_EVERY_S):
-                mark(control, f"utc-{time.time_ns() // 1_000_000}")
+    def run(control: Any) -> None:
+        while not stop.wait(_MARK_EVERY_S):
+            mark(control, f"utc-{time.time_ns() // 1_000_000}")
 
-    thread = threading.Thread(target=run, name="marks")
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(5.0)
+    with Path("/dev/mapper/control").open("rb+", buffering=0) as control:
+        mark(control, "begin")  # a log without marks is of no use: better to fail here
+        thread = threading.Thread(target=run, args=(control,), name="marks")
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(5.0)
 
 
 def sh(*words: str) -> None:
@@ -91,57 +86,9 @@ def record(calls: int, seed: int) -> None:
     sh("dmsetup", "remove", "box")
 
 
-def restart(images: list[Path]) -> None:
-    """Each image as a box's card: mounted, the box started on it, what it says written to <image>.json."""
-    for image in images:
-        try:
-            result = restart_one(image)
-        except Exception as error:  # one disk that cannot be used is a finding, and no reason to skip the others
-            result = {"broken": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
-        image.with_suffix(".json").write_text(json.dumps(result))
-
-
-def restart_one(image: Path) -> dict[str, Any]:
-    folder = Path("/tmp") / image.stem
-    (folder / "data").mkdir(parents=True)
-    sh("mount", "-o", "loop", str(image), str(folder / "data"))
-    box = BoxUnderTest(folder, {})
-    recorder = box.child("recorder", "run")
-    try:
-        box.command("migrate")
-        started = time.monotonic()
-        recorder.start()
-        recorder.wait_until(lambda: box.state() is not None, _READY_DEADLINE_S)
-        ready_s = time.monotonic() - started
-        calls = settled(box)
-        ledger = box.ledger(datetime.fromtimestamp(0, UTC))
-    finally:
-        code = recorder.stop()
-    database = sqlite3.connect(folder / "data" / "offhook.db")
-    integrity = database.execute("PRAGMA integrity_check").fetchone()[0]
-    database.close()
-    sh("umount", str(folder / "data"))
-    return {"ready_s": ready_s, "calls": calls, "ledger": ledger, "integrity": integrity, "exit": code}
-
-
-def settled(box: BoxUnderTest) -> list[dict[str, Any]]:
-    """The list as soon as nothing in it is open any more."""
-    end = time.monotonic() + _SETTLED_DEADLINE_S
-    while True:
-        calls = box.calls(datetime.fromtimestamp(0, UTC))
-        open_ones = [c for c in calls if c["status"] != "ended"]
-        open_ones += [c for c in calls for r in c["recordings"] if r["status"] in ("recording", "closed")]
-        if not open_ones or time.monotonic() > end:
-            return calls
-        time.sleep(0.5)
-
-
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    if sys.argv[1] == "record":
-        record(int(sys.argv[2]), int(sys.argv[3]))
-    else:
-        restart(sorted(HOST.glob("cut-*.img")))
+    record(int(sys.argv[1]), int(sys.argv[2]))
     return 0
 
 
