@@ -15,9 +15,8 @@ mount -t devtmpfs dev dev
 mkdir -p dev/pts dev/shm
 mount -t devpts -o gid=5,mode=620,ptmxmode=666 pts dev/pts
 mount -t tmpfs shm dev/shm
-mount -t tmpfs tmp tmp
 mount -t tmpfs -o mode=755 run run
-chmod 1777 tmp dev/shm
+chmod 1777 dev/shm
 mount -t configfs configfs sys/kernel/config
 mkdir -p sys/fs/cgroup run/offhook-test var/lock
 mount -t cgroup2 cgroup sys/fs/cgroup
