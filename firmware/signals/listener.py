@@ -11,12 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware.effects import Hearing, ListenFor
-from firmware.events import Alerting, Answered, CallEnded, CallerId, CallerIdRejected, DigitDialled, EndCause, LineEvent
+from firmware.events import (
+    Alerting,
+    Answered,
+    CallEnded,
+    CallerId,
+    CallerIdRejected,
+    DigitDialled,
+    EndCause,
+    LineEvent,
+    WaitingCall,
+)
 from firmware.model import Instant, LineId
 from firmware.ports import Block
+from firmware.signals.alert_tone import alert_tone_in
 from firmware.signals.call_progress import CallProgress, Progress
 from firmware.signals.callerid_dtmf import DtmfCallerId
-from firmware.signals.callerid_fsk import RejectedMessage
+from firmware.signals.callerid_fsk import FskMessage, RejectedMessage
 from firmware.signals.callerid_message import CallerIdMessage, MessageType
 from firmware.signals.callerid_search import CallerIdSearch
 from firmware.signals.countries import CountryProfile, profile_of
@@ -28,6 +39,8 @@ _MEMORY_S = 6.0
 """Sound kept for an order that looks back, and that reaches us late."""
 _LOOK_BACK_S = 4.0
 """Some exchanges send the caller ID before the first ring: 20 digits take 3 s."""
+_ALERT_S = 1.5
+"""The alerting signal comes at most so long before the message: answer 0.1 s, message 0.5 s, 80 bits of mark."""
 _DIGIT_S = 0.1
 """Longer than what is left of the last digit of a caller ID, which must not be dialled again."""
 _CAUSES = {
@@ -48,6 +61,7 @@ class _Session:
         self.caller_id = CallerIdSearch(rate_hz) if caller_id else None
         self.dtmf_caller_id = DtmfCallerId(rate_hz) if caller_id else None
         self.digits = DtmfDetector(rate_hz) if what is not Hearing.TONES else None
+        self.waiting = CallerIdSearch(rate_hz) if what is Hearing.TONES else None
         self.progress: CallProgress | None = None
         self.progress_from = 0
         self._starts: list[int] = []
@@ -169,7 +183,23 @@ class AnalogListener:
                 for report in session.progress.feed(pcm)
                 if self._wanted(report.what)
             ]
+        if session.waiting is not None and (knocking := session.waiting.feed(pcm)) is not None:
+            events += self._knocking(knocking, session)
         return events
+
+    def _knocking(self, message: FskMessage, session: _Session) -> list[LineEvent]:
+        """A caller ID in a call is that of a second caller, when the exchange alerted the telephone to it."""
+        began = session.moment(message.began)
+        since = began.plus_s(-_ALERT_S)
+        sound = [
+            np.frombuffer(b.pcm, dtype="<i2")[self._channel :: self._channels]
+            for b in self._memory
+            if self._end(b).boot_ns > since.boot_ns and b.at.boot_ns < began.boot_ns
+        ]
+        if not sound or not alert_tone_in(np.concatenate(sound), self._rate_hz):
+            return []
+        log.info("waiting caller heard", extra={"offhook": {"line": self._line, "votes": message.votes}})
+        return [WaitingCall(line=self._line, at=began, number=message.message.number, by_sound=True)]
 
     def _wanted(self, what: Progress) -> bool:
         if what is Progress.ALERTING:

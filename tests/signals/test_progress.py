@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from firmware.effects import Hearing
-from firmware.events import Alerting, Answered, CallEnded, CallerId, DigitDialled, EndCause
+from firmware.events import Alerting, Answered, CallEnded, CallerId, DigitDialled, EndCause, WaitingCall
 from firmware.model import Presentation
 from firmware.signals.callerid_dtmf import parse_dtmf
 from firmware.signals.countries import profile_of
 from firmware.signals.listener import AnalogListener
-from tests.signals.generators import RATE_HZ, dtmf, silence, speech
+from tests.signals.generators import RATE_HZ, dtmf, fsk, mdmf, silence, speech, uart
 from tests.signals.test_listener import LINE, START, Wire
 from tests.signals.test_tones import tone, with_noise
 
@@ -150,6 +150,39 @@ def test_digits_of_the_call_before_are_no_caller_id_of_the_next():
     line = wire().order(Hearing.PROGRESS).hear(dtmf("13800138000#")).order(Hearing.NOTHING).hear(silence(0.5))
     line.events.clear()
     assert line.order(Hearing.CALLER_ID).hear(silence(3)).events == []
+
+
+def alert(seconds=0.08, hz=(2130, 2750)):
+    return tone(hz, seconds=seconds, level_dbm0=-15)
+
+
+def waiting_caller(lead, number=b"13900139000"):
+    """Type II: tone, silence while the telephone answers with D, message with 80 bits of mark and no seizure."""
+    message = mdmf((1, b"11221033"), (2, number))
+    return np.concatenate([lead, silence(0.1), dtmf("D", on_ms=60, off_ms=80, lead_s=0), fsk(uart(message, 0, 80))])
+
+
+def test_a_second_caller_knocks_and_the_call_goes_on(voice):
+    line = wire().order(Hearing.TONES).hear(voice[: 4 * RATE_HZ]).hear(waiting_caller(alert()))
+    line.hear(voice[4 * RATE_HZ : 10 * RATE_HZ])
+    (event,) = line.events
+    assert (type(event), event.number, event.by_sound) == (WaitingCall, "13900139000", True)
+
+
+def test_a_message_in_a_call_that_nothing_alerted_to_is_none(voice):
+    """A modem or a fax at the other end speaks FSK too."""
+    line = wire().order(Hearing.TONES).hear(voice[: 4 * RATE_HZ]).hear(waiting_caller(silence(0.08)))
+    assert line.hear(silence(1)).events == []
+
+
+@pytest.mark.parametrize("standard", ["v23", "bell"])
+def test_the_british_way_reversal_alert_message_and_then_the_ring(standard):
+    """SIN 242, EN 300 659-1: the order comes with the reversal, or with the first ring where none is seen."""
+    line = wire().hear(silence(1))
+    line.hear(alert(0.1)).hear(silence(0.15)).hear(fsk(uart(mdmf((2, b"02087654321")), 96, 55), standard))
+    line.hear(silence(0.4)).order(Hearing.CALLER_ID).hear(silence(2))
+    (event,) = line.events
+    assert (type(event), event.number) == (CallerId, "02087654321")
 
 
 def test_noise_is_no_progress():
