@@ -18,7 +18,7 @@ import firmware.analog
 from firmware.worker import Worker
 from simulator import fsk
 from simulator.mixer import Mixer, Playback
-from simulator.tones import COUNTRIES, Country, digits
+from simulator.tones import Country, country_of, digits
 from simulator.wires import Pins
 
 _BOUNCE_S = 0.002
@@ -61,7 +61,7 @@ class AnalogLine:
     def __init__(self, name: str, port: HatPort, bank: Pins, mixer: Mixer, country: str = "CN") -> None:
         self.name = name
         self.mixer = mixer
-        self.country: Country = COUNTRIES[country]
+        self.country: Country = country_of(country)
         self.bounce = False
         self._port = port
         self._bank = bank
@@ -119,9 +119,9 @@ class AnalogLine:
         return not tripped
 
     def send_caller_id(self, number: str | None) -> Playback:
-        """Begins an MDMF message as Bell 202 FSK; None: the number is private."""
+        """Begins an MDMF message in the country's FSK; None: the number is private."""
         message = fsk.message(number, datetime.now())  # exchanges send local time
-        return self.mixer.play(fsk.signal(message))
+        return self.mixer.play(fsk.signal(message, frequencies_hz=self.country.caller_id_hz))
 
     def reverse(self, reversed_: bool) -> None:
         """Swaps tip and ring (True), or puts them back."""

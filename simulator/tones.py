@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator.fsk import BELL_202_HZ, V23_HZ
 from simulator.mixer import RATE_HZ, Sound, level
+from simulator.networks import NETWORKS
 
 _TONE_DBFS = -20.0
 _DIGIT_DBFS = -14.0
@@ -40,6 +42,8 @@ class Country:
     busy_hz: tuple[float, ...]
     busy_s: tuple[float, float]
     ring_frequency_hz: float = 25.0
+    caller_id_hz: tuple[float, float] = BELL_202_HZ
+    """Mark and space."""
 
     def dial_tone(self) -> Sound:
         """One second that loops without a seam: every frequency is a whole number of hertz."""
@@ -64,6 +68,23 @@ COUNTRIES = {
     "GB": Country((0.4, 0.2, 0.4, 2.0), (350, 440), (400, 450), (400,), (0.375, 0.375)),
     "DE": Country((1.0, 4.0), (425,), (425,), (425,), (0.48, 0.48)),
 }
+
+
+def country_of(code: str) -> Country:
+    """What the street knows of a country. Raises KeyError for one it does not know."""
+    if code in COUNTRIES:
+        return COUNTRIES[code]
+    network = NETWORKS[code]
+    return Country(
+        ring_s=tuple(ms / 1000 for ms in network.ring),
+        dial_hz=network.dial_hz,
+        ringback_hz=network.dial_hz,
+        busy_hz=network.busy_hz,
+        busy_s=(network.busy[0] / 1000, network.busy[1] / 1000),
+        ring_frequency_hz=network.ring_hz,
+        caller_id_hz=V23_HZ if network.caller_id == "v23" else BELL_202_HZ,
+    )
+
 
 _ROWS_HZ = (697, 770, 852, 941)
 _COLUMNS_HZ = (1209, 1336, 1477, 1633)

@@ -119,6 +119,7 @@ class _Box(Box):
         return _Client(self.line)
 
 
+@pytest.mark.soak  # 24 s
 @pytest.mark.parametrize("swapped", [False, True])
 def test_the_command_watches_a_real_driver(swapped):
     hat = Hat()
