@@ -107,6 +107,7 @@ class AtModemLine:
             put=self._say,
             clock=clock,
             in_call=lambda: self._tracker.phase is not Phase.IDLE,
+            opened=self._session.set_up_again,
         )
         self._audio.on_trouble = self._mark_call
         self._rescue = Rescue(

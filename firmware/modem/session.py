@@ -78,6 +78,7 @@ class AtSession:
         self._extra = {"offhook": {"line": name, "port": port}}
         self._link: _Link | None = None
         self._booted = False
+        self._again = False
         self._complained = ""
 
     def start(self) -> None:
@@ -101,6 +102,10 @@ class AtSession:
             return False
         self._link.engine.submit(*batch, urgent=urgent)
         return True
+
+    def set_up_again(self) -> None:
+        """The module forgot, or never took, what it was told: the start sequence is sent anew. On the port's thread."""
+        self._again = True
 
     def _run(self, stop: threading.Event) -> None:
         attempt = 0
@@ -189,7 +194,8 @@ class AtSession:
     def _serve(self, stop: threading.Event) -> None:
         link = self._link
         assert link is not None
-        while not stop.is_set():
+        self._again = False
+        while not stop.is_set() and not self._again:
             self._run_orders()
             wait_s = min(self._talk.on_time(), LONGEST_WAIT_S)
             link.step(wait_s, on_event=self._hear)

@@ -79,7 +79,10 @@ class SimCare:
         put: Callable[[LineEvent], None],
         clock: Clock,
         in_call: Callable[[], bool],
+        opened: Callable[[], None] = lambda: None,
     ) -> None:
+        """``opened``: the card can be used from now on, and could not before. What a module is told while its card is
+        locked, it may have refused."""
         self.pin_for: PinSource = no_pin
         self.status = SimStatus()
         self._line = line
@@ -87,6 +90,7 @@ class SimCare:
         self._put = put
         self._clock = clock
         self._in_call = in_call
+        self._opened = opened
         self._commands: CareCommands = care_commands("generic")
         self._ready = False
         self._next_look_s = 0.0
@@ -158,7 +162,7 @@ class SimCare:
             alarm = "sim_broken"
         self._show_alarm(alarm)
         if state == "READY" and was not in {None, "READY"}:
-            self._ask_about()
+            self._opened()
 
     def _read_card(self) -> Dialogue:
         tries, card = yield [self._commands.tries, self._commands.iccid]
@@ -179,7 +183,7 @@ class SimCare:
         if answer.ok:
             log.info("%s took its PIN", self._line)
             self.status = replace(self.status, sim="READY")
-            self._ask_about()
+            self._opened()
             return None
         self._put(PinRefused(line=self._line, at=self._clock.now()))
         yield from self._read_card()
@@ -312,7 +316,11 @@ class SimCare:
                 self.status = replace(status, ims=enabled and ready)
             case Access(name):
                 self.status = replace(status, radio={"utran": "umts"}.get(name or "", name))
-        if self._ready and (self.status.circuit, self.status.packet) != (status.circuit, status.packet):
+        if (
+            self._ready
+            and status.signal_dbm is not None
+            and (self.status.circuit, self.status.packet) != (status.circuit, status.packet)
+        ):
             self._sample(time.monotonic())
 
     def _read(self, line: str) -> None:

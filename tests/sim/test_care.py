@@ -118,6 +118,8 @@ def test_the_admins_pin_opens_the_card_and_stands_in_no_log(
     assert card.unlocked
     assert one.sent_pins() == ['AT+CPIN="4711"']
     one.until(lambda: not one.alarms())
+    took = list(one.module.commands).index('AT+CPIN="4711"')
+    one.until(lambda: "AT+CLIP=1" in list(one.module.commands)[took:])  # a locked module had refused it
     assert "4711" not in caplog.text
 
 
