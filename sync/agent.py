@@ -278,8 +278,10 @@ class Agent:
             case moves.RecordPostponed(seq, wait_s, why):
                 self._marks.append(outbox.postpone_record(seq, until_ms=self._later_ms(wait_s), why=why))
                 self._failed(f"record {seq}: {why}")
-            case moves.FileStored(fid, _):
+            case moves.FileStored(fid, store):
                 self._file_stored(fid)
+                if store != self._outbox.note("store"):
+                    self._do(self._machine.ask(self._now_s()))
             case moves.FileRefused(fid, why):
                 self._file_refused(fid, why)
             case moves.FileSuspect(fid, why):
@@ -585,6 +587,7 @@ def _machine(settings: SyncSettings) -> SyncMachine:
         hello_s=settings.hello_s,
         probe_s=settings.probe_s,
         probe_longest_s=settings.probe_s * 5,
+        greet_again_s=settings.probe_s * 15,
         resend_s=settings.resend_s,
         backoff_longest_s=settings.longest_backoff_s,
         backoff_first_s=min(1.0, settings.longest_backoff_s),

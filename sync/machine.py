@@ -107,6 +107,7 @@ class SyncMachine:
         self._opened = 0
         self._audio_closed_until_s = 0.0
         self._minute: int | None = None
+        self._greet_again_s = 0.0
         self._heard_s = 0.0
         """When the receiver last said anything."""
 
@@ -189,7 +190,7 @@ class SyncMachine:
         if self._broker_is_silent(now_s):
             return [Disconnect("the broker has stopped answering")]
         if self.phase is Phase.READY:
-            return [*self._resend(now_s), *self._pump(now_s)]
+            return [*self._greet_now_and_then(now_s), *self._resend(now_s), *self._pump(now_s)]
         return self._phase_is_over(now_s) if now_s >= self._next_s else []
 
     def _phase_is_over(self, now_s: float) -> list[Effect]:
@@ -203,6 +204,13 @@ class SyncMachine:
             return self._receiver_is_away(now_s, f"no answer to hello within {self._timing.hello_s:g} s")
         self._probes += 1
         return self._greet(now_s, Phase.AWAY, self._probe_wait_s())
+
+    def _greet_now_and_then(self, now_s: float) -> list[Effect]:
+        """The cloud may be restored from a backup while the broker, and so the connection, stays up."""
+        if now_s < self._greet_again_s:
+            return []
+        self._greet_again_s = now_s + self._timing.greet_again_s
+        return self.ask(now_s)
 
     def ask(self, now_s: float) -> list[Effect]:
         """Another hello, to see whether the receiver is there."""
@@ -299,6 +307,7 @@ class SyncMachine:
         if self.phase is Phase.GREETING:
             self.link.round_trip(now_s - self._hello_at_s)
         self._heard_s = now_s
+        self._greet_again_s = now_s + self._timing.greet_again_s
         self.phase = Phase.READY
         return [Greeted(ack), *self._pump(now_s)]
 

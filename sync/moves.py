@@ -45,6 +45,7 @@ class Timing:
     """Without an answer to the hello for so long the receiver is away."""
     probe_s: float = 60.0
     probe_longest_s: float = 300.0
+    greet_again_s: float = 900.0
     resend_s: float = 3.0
     connect_s: float = 30.0
     backoff_first_s: float = 1.0

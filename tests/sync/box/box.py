@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -20,7 +21,7 @@ from tests.store.world import World, whole_call
 
 ROOT = Path(__file__).resolve().parents[3]
 BOX = "box-1"
-QUICK = "hello_s = 2.0\nresend_s = 1.0\nprobe_s = 1.0\nlongest_backoff_s = 1.0\nkeepalive_s = 5\n"
+QUICK = "hello_s = 2.0\nresend_s = 1.0\nprobe_s = 0.5\nlongest_backoff_s = 1.0\nkeepalive_s = 5\n"
 """Waits that a test can wait for."""
 
 
@@ -116,6 +117,14 @@ class Receiver:
             "OFFHOOK_RECEIVER_BROKER_PORT": str(port),
         }
         self._process: subprocess.Popen[bytes] | None = None
+
+    def set(self, **settings: object) -> None:
+        """``broker_ca_file=...``: as the environment names them."""
+        self._env |= {f"OFFHOOK_RECEIVER_{name}".upper(): str(value) for name, value in settings.items()}
+
+    def forget(self) -> None:
+        """Everything is gone; what starts next is another store."""
+        shutil.rmtree(self.data)
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "sync.receiver", *words]
