@@ -1,0 +1,1 @@
+"""Benches: what stands between the suite and the world outside the box."""

@@ -1,0 +1,51 @@
+"""What a bench can do for a test: play calls, pull and put back devices, and show what the box says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from attrs import frozen
+
+from simulator.compare import Pairing
+from simulator.scenario import CallPlan
+
+FEATURES = ("second_line", "power_switch", "sim", "analog", "kernel")
+"""What a test may need: the markers ``needs_<feature>`` of pytest.ini."""
+
+
+@frozen
+class Played:
+    """What happened outside, held against what the box lists."""
+
+    pairing: Pairing
+    ledger: dict[str, Any]
+    """Entries since the box was started by the bench."""
+
+
+class Bench(Protocol):
+    """Everything a test may use. The box is reached through its public interfaces only."""
+
+    name: str
+    has: frozenset[str]
+
+    def play(self, *plans: CallPlan) -> Played:
+        """Plays the calls, each on its line, and returns when the box has sealed them."""
+        ...
+
+    def line(self, line: str) -> dict[str, Any]:
+        """A line as the box's socket shows it (docs/interfaces.md, LINE)."""
+        ...
+
+    def listen(self, played: Played, line: str) -> list[str]:
+        """What is wrong with the sound of the call on ``line``; empty when each side is heard where it belongs."""
+        ...
+
+    def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
+        """What the box's socket answers."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """Logs, to look at when a test failed."""
+        ...
