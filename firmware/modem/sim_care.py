@@ -22,7 +22,7 @@ from firmware.modem.at_types import Registration as RegistrationSaid
 from firmware.modem.care_commands import CareCommands, care_commands
 from firmware.modem.engine import Answer, Command
 from firmware.modem.message_store import MessageParts
-from firmware.modem.sms import MessageError, encode
+from firmware.modem.sms import Incoming, MessageError, encode
 from firmware.ports import Clock
 from firmware.sim import (
     MessageKept,
@@ -104,6 +104,7 @@ class SimCare:
         self._dialogue: Dialogue | None = None
         self._parts = MessageParts()
         self._read_any = False
+        self._seen_messages: deque[Incoming] = deque(maxlen=50)
         self._ussd: tuple[str, Future[dict[str, Any]], float] | None = None
         self._reference = 0
 
@@ -383,7 +384,9 @@ class SimCare:
             except MessageError as error:
                 log.warning("%s: %s", self._line, error)
                 continue
-            if whole is not None:
+            # A message may be told of by +CMTI and stand in the list of all messages, too.
+            if whole is not None and whole not in self._seen_messages:
+                self._seen_messages.append(whole)
                 sent_ms = None if whole.sent is None else round(whole.sent.timestamp() * 1000)
                 self._put(
                     MessageKept(
