@@ -154,6 +154,9 @@ class CallTracker:
                 return self._ring(at)
             case CallerLine():
                 return self._caller(event, at)
+            case ListedCall(state=CallState.WAITING) if self._call.phase is Phase.IDLE:
+                self.ask_at = at  # it waits beside a call that nobody told of: the list knows both
+                return []
             case ListedCall() if event.voice:
                 return self._row(event, at)
             case CallOriginated() | CallAlerts() | CallConnected() | CallReleased():

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from firmware.events import CallEnded
 from firmware.model import LineId
 from firmware.modem.at_events import ListedCall, parse_line
 from firmware.modem.dialects import dialect, families
@@ -49,9 +50,11 @@ class Dialogues(RuleBasedStateMachine):
         self.module = Firmware(Quirks(), lambda: self.clock_s, MANUALS["sim7600"])
         self.tracker = CallTracker(LineId("sim-1"))
         self.told: list[object] = []
+        self.foremost: list[object] = []
+        self.swaps = 0
         self.plug("sim7600", True)
 
-    @rule(model=st.sampled_from(sorted(MANUALS)), pushes=st.booleans())
+    @initialize(model=st.sampled_from(sorted(MANUALS)), pushes=st.booleans())
     def plug(self, model: str, pushes: bool) -> None:
         self.finish()
         self.module = Firmware(Quirks(pushes_calls=pushes), lambda: self.clock_s, MANUALS[model])
@@ -61,6 +64,7 @@ class Dialogues(RuleBasedStateMachine):
                 for row in dialect(family).init:
                     self.module.command(row.send)
         self.module.settings["E"] = "0"
+        self.foremost, self.swaps = [], 0
         self.told = list(self.tracker.line_up([], _at(self.clock_s)))
 
     @rule(number=st.sampled_from(["+8613800138000", "10086", None]))
@@ -70,7 +74,7 @@ class Dialogues(RuleBasedStateMachine):
 
     @rule(
         what=st.sampled_from(
-            ["ring", "caller_hangs_up", "remote_rings", "remote_answers", "remote_hangs_up", "answer", "hang_up"]
+            ["caller_hangs_up", "remote_answers", "answer", "remote_rings", "remote_hangs_up", "hang_up"]
         )
     )
     def happens(self, what: str) -> None:
@@ -82,6 +86,7 @@ class Dialogues(RuleBasedStateMachine):
 
     @rule(value=st.sampled_from(["0", "1", "2"]))
     def is_held(self, value: str) -> None:
+        self.swaps += 2
         self.hear(self.module.hold(value))
 
     @rule()
@@ -102,6 +107,9 @@ class Dialogues(RuleBasedStateMachine):
 
     def hear(self, lines: list[str]) -> None:
         self.clock_s += 0.02
+        main = self.module.main
+        if main is not None and main.state is not State.WAITING and all(main is not seen for seen in self.foremost):
+            self.foremost.append(main)
         for line in lines:
             self.told += self.tracker.on_event(parse_line(line), _at(self.clock_s))
 
@@ -113,6 +121,8 @@ class Dialogues(RuleBasedStateMachine):
             self.told += self.tracker.on_list([], _at(self.clock_s))
         assert self.tracker.phase is Phase.IDLE
         _each_call_ends_once(self.told)
+        ended = sum(isinstance(event, CallEnded) for event in self.told)
+        assert ended <= len(self.foremost) + self.swaps, "one call of the module became several"
 
     def teardown(self) -> None:
         for _ in range(2):
@@ -123,5 +133,5 @@ class Dialogues(RuleBasedStateMachine):
         self.finish()
 
 
-Dialogues.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+Dialogues.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
 TestDialogues = Dialogues.TestCase
