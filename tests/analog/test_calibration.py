@@ -65,6 +65,10 @@ def test_swapped_pins_are_said_in_words():
     assert "Exchange" in said.faults[0]
 
 
+def test_swapped_pins_are_found_by_the_ring_alone():
+    assert "swapped" in verdict(ringing(Sensor.OFF_HOOK), []).faults[0]
+
+
 def test_swapped_pins_are_found_by_the_handset_alone():
     assert "swapped" in verdict([], handset(Sensor.RING)).faults[0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from firmware.analog.profile import Debounce
 from firmware.errors import DeviceError
 from firmware.events import CallEnded, DialStarted, EndCause, LineUp, OffHook, OnHook
 from firmware.model import Instant
-from firmware.signals.countries import profiles
+from firmware.signals.countries import Disconnect, ToneName, profiles
 from firmware.signals.dtmf import DtmfDetector
 from firmware.signals.pulse_dial import PulseDialDetector
 from firmware.worker import Worker
@@ -156,7 +157,9 @@ def test_stars_cannot_be_pulsed():
 @pytest.mark.parametrize("code", sorted(profiles()))
 def test_dial_tone_is_heard_in_every_country(code):
     dice = np.random.default_rng(8)
-    for tone in profiles()[code].tone("dial"):
+    dial_tones = profiles()[code].tone(ToneName.DIAL)
+    assert dial_tones
+    for tone in dial_tones:
         ms = tone.cadence.ms or (3000,)
         t = np.arange(8000 * 6) / 8000
         wave = sum(np.sin(2 * np.pi * f * t) for f in tone.frequencies_hz) / len(tone.frequencies_hz)
@@ -184,5 +187,9 @@ def test_a_break_that_may_be_a_flash_never_ends_a_call():
         assert timing.hook.on_hook_ms > country.flash_ms[1], country.code
         if timing.open_loop_ms is not None:
             assert country.flash_ms[1] < timing.open_loop_ms < timing.hook.on_hook_ms, country.code
+    long_flash = replace(profiles()["GB"], flash_ms=(80, 230), disconnect=frozenset({Disconnect.LOOP_OPEN}))
+    timing = loop_timing(Debounce(), long_flash)
+    assert timing.open_loop_ms is not None
+    assert timing.open_loop_ms > 230 + 50, "a slow finger is no end of a call"
     asked = loop_timing(Debounce(), profiles()["US"], on_hook_ms=700, open_loop_ms=0, reversal_ends=True)
     assert (asked.hook.on_hook_ms, asked.open_loop_ms, asked.reversal_ends) == (700, None, True)
