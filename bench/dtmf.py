@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from difflib import SequenceMatcher
 from pathlib import Path
 
 import numpy as np
@@ -111,9 +110,13 @@ def tools() -> dict:
 
 
 def score(heard: str, wanted: str) -> tuple[int, int]:
-    """Digits right, and digits that were not dialled (false or doubled)."""
-    right = sum(b.size for b in SequenceMatcher(None, wanted, heard, autojunk=False).get_matching_blocks())
-    return right, len(heard) - right
+    """Digits right (the longest common subsequence), and digits that were not dialled (false or doubled)."""
+    row = [0] * (len(wanted) + 1)
+    for key in heard:
+        diagonal = 0
+        for i, other in enumerate(wanted, 1):
+            diagonal, row[i] = row[i], diagonal + 1 if key == other else max(row[i], row[i - 1])
+    return row[-1], len(heard) - row[-1]
 
 
 def interval(right: int, of: int) -> tuple[float, float]:

@@ -87,6 +87,8 @@ class LineSettings:
     """The line tells when the other side answers. None: a SIM does, an analog line does not."""
     hangup_on_busy_tone: bool = True
     """A busy tone that lasts ends a call on an analog line, though the handset is still up."""
+    hangup_on_silence_s: float = attrs.field(default=0.0, validator=between(0, 7200))
+    """So much silence ends a call on an analog line; 0: never. People who are put on hold are silent too."""
     device: str | None = attrs.field(default=None, validator=attrs.validators.optional(short_text(200)))
     """Where the device is plugged in, kept with lines the box found by itself: it stays the same line."""
     plan: Plan | None = None

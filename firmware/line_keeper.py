@@ -160,4 +160,5 @@ def _listener(line: LineSettings, driver: LineDriver, country: CountryProfile) -
         country=country,
         estimate_answer=not line.tells_answer(driver.kind),
         end_on_busy_tone=line.hangup_on_busy_tone,
+        end_on_silence_s=line.hangup_on_silence_s or None,
     )

@@ -28,6 +28,8 @@ class Progress(StrEnum):
     FAILED = "failed"
     """Congestion: the network has no way."""
     FAR_END_GONE = "far_end_gone"
+    SILENT = "silent"
+    """Nothing was heard for so long that the far end must have gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,10 @@ class ProgressReport:
 class CallProgress:
     """Feed it the sound of a call in order. ``outgoing``: it has not been answered yet, as far as is known."""
 
-    def __init__(self, rate_hz: int, country: CountryProfile, *, outgoing: bool) -> None:
+    def __init__(
+        self, rate_hz: int, country: CountryProfile, *, outgoing: bool, silence_s: float | None = None
+    ) -> None:
+        """``silence_s``: after so long without any sound the far end has gone; None: silence ends nothing."""
         self._rate_hz = rate_hz
         self._tones = ToneDetector(rate_hz, country)
         self._outgoing = outgoing
@@ -54,6 +59,8 @@ class CallProgress:
         self._voice: list[int] = []
         """Where, after the last ringback, there was sound."""
         self._over = False
+        self._silence = None if silence_s is None else round(silence_s * rate_hz)
+        self._last_sound = 0
 
     def feed(self, pcm: NDArray[np.int16]) -> list[ProgressReport]:
         """What this sound made certain; nothing more once the call is over."""
@@ -64,7 +71,16 @@ class CallProgress:
             reports += self._voices(pcm)
         else:
             self._at += len(pcm)
-        return reports
+        return reports if self._over or self._silence is None else [*reports, *self._silent(pcm)]
+
+    def _silent(self, pcm: NDArray[np.int16]) -> Sequence[ProgressReport]:
+        if len(pcm) and float(pcm.std()) >= _VOICE_RMS:
+            self._last_sound = self._at
+        assert self._silence is not None
+        if self._at - self._last_sound < self._silence:
+            return ()
+        self._over = True
+        return [ProgressReport(Progress.SILENT, self._last_sound)]
 
     def _tone(self, tone: HeardTone) -> Sequence[ProgressReport]:
         if tone.name is ToneName.RINGBACK and self._outgoing and not self._alerted:

@@ -47,6 +47,7 @@ _CAUSES = {
     Progress.BUSY: EndCause.BUSY,
     Progress.FAILED: EndCause.FAILED,
     Progress.FAR_END_GONE: EndCause.NORMAL,
+    Progress.SILENT: EndCause.NORMAL,
 }
 _CALLER_ID_S = 8.0
 """A caller ID comes so long after the order at the latest: 2 s of ringing, 0.5 to 1.5 s of silence, 3 s of message."""
@@ -55,8 +56,9 @@ _CALLER_ID_S = 8.0
 class _Session:
     """The sound since one order, what listens to it, and which sample was heard when."""
 
-    def __init__(self, rate_hz: int, what: Hearing, country: CountryProfile) -> None:
+    def __init__(self, rate_hz: int, what: Hearing, country: CountryProfile, silence_s: float | None) -> None:
         self.rate_hz = rate_hz
+        self._silence_s = silence_s if what is Hearing.TONES else None
         caller_id = what is Hearing.CALLER_ID
         self.caller_id = CallerIdSearch(rate_hz) if caller_id else None
         self.dtmf_caller_id = DtmfCallerId(rate_hz) if caller_id else None
@@ -72,7 +74,7 @@ class _Session:
 
     def follow(self, country: CountryProfile, *, outgoing: bool) -> None:
         """From now on the tones of a call are listened for."""
-        self.progress = CallProgress(self.rate_hz, country, outgoing=outgoing)
+        self.progress = CallProgress(self.rate_hz, country, outgoing=outgoing, silence_s=self._silence_s)
         self.progress_from = self._samples
 
     def count(self, pcm: NDArray[np.int16], at: Instant) -> None:
@@ -92,6 +94,7 @@ class AnalogListener:
 
     Listens to channel ``channel`` (from 0) of ``channels`` interleaved ones. ``estimate_answer``: the line does not
     tell when the other side answers, so its sound is asked. ``end_on_busy_tone``: a lasting busy tone ends a call.
+    ``end_on_silence_s``: so much silence does, too.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class AnalogListener:
         country: CountryProfile | None = None,
         estimate_answer: bool = False,
         end_on_busy_tone: bool = True,
+        end_on_silence_s: float | None = None,
         rate_hz: int = 8000,
         channels: int = 1,
         channel: int = 0,
@@ -109,6 +113,7 @@ class AnalogListener:
         self._country = country or profile_of("")
         self._estimate_answer = estimate_answer
         self._end_on_busy_tone = end_on_busy_tone
+        self._end_on_silence_s = end_on_silence_s
         self._rate_hz = rate_hz
         self._channels = channels
         self._channel = channel
@@ -167,7 +172,7 @@ class AnalogListener:
             return []
         if self._session is None or block.lost_frames:
             # What was cut by a hole is not put together.
-            self._session = _Session(self._rate_hz, self._what, self._country)
+            self._session = _Session(self._rate_hz, self._what, self._country, self._end_on_silence_s)
         session = self._session
         pcm = np.frombuffer(block.pcm, dtype="<i2")[self._channel :: self._channels]
         session.count(pcm, block.at)
@@ -204,7 +209,9 @@ class AnalogListener:
     def _wanted(self, what: Progress) -> bool:
         if what is Progress.ALERTING:
             return True
-        return self._estimate_answer if what is Progress.ANSWERED else self._end_on_busy_tone
+        if what is Progress.ANSWERED:
+            return self._estimate_answer
+        return what is Progress.SILENT or self._end_on_busy_tone
 
     def _progress(self, what: Progress, at: Instant) -> LineEvent:
         log.info("call progress heard", extra={"offhook": {"line": self._line, "progress": what}})

@@ -52,6 +52,17 @@ def test_a_call_is_ended_once():
     assert kinds(line) == [CallEnded]
 
 
+def test_silence_ends_a_call_where_an_owner_wants_it(voice):
+    line = wire(end_on_silence_s=20.0).order(Hearing.TONES).hear(voice[: 4 * RATE_HZ]).hear(silence(19))
+    assert line.events == []
+    line.hear(voice[: 2 * RATE_HZ]).hear(silence(22))
+    assert kinds(line) == [CallEnded]
+    assert seconds(line.events[0]) == pytest.approx(25.0, abs=0.5)
+    assert wire().order(Hearing.TONES).hear(silence(60)).events == []
+    only_silence = wire(end_on_silence_s=20.0, end_on_busy_tone=False)
+    assert only_silence.order(Hearing.TONES).hear(tone((450,), BUSY, 15)).events == []
+
+
 def test_an_owner_may_not_want_it():
     assert wire(end_on_busy_tone=False).order(Hearing.TONES).hear(tone((450,), BUSY, 30)).events == []
 
