@@ -23,11 +23,11 @@ _HIGHEST_TARGET_S: Final = 0.120
 """Only after under-runs, on a box that is too busy: a late word is better than a torn one."""
 _CALM_S: Final = 60.0
 """After so long without an under-run the target goes one step back; twice as long after each under-run."""
-_PPM_PER_S: Final = 160_000.0
-"""How hard the length is steered: 1 ms too long makes it run 160 ppm faster. Crystals differ by 200 ppm at most."""
+_PPM_PER_S: Final = 80_000.0
+"""How hard the length is steered: 1 ms too long makes it run 80 ppm faster. Crystals differ by 200 ppm at most."""
 _MOST_PPM: Final = 3000.0
 """A twentieth of a semitone: nobody hears it."""
-_SMOOTH_S: Final = 1.0
+_SMOOTH_S: Final = 2.0
 _FADE: Final = 40
 
 
@@ -110,7 +110,7 @@ class JitterBuffer:
     def _fill(self, now_s: float) -> None:
         """Begins with exactly the target: what came before is old."""
         self._filled, self._calm_since_s, self._taken_s = True, now_s, now_s
-        self._cut(self.waiting_frames - round(self.target_s * self._rate_hz))
+        self._cut(round((self.length_s(now_s) - self.target_s) * self._rate_hz))
         self._smooth_s = self.length_s(now_s)
 
     def _steer(self, frames: int, now_s: float) -> None:

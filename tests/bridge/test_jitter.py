@@ -43,18 +43,30 @@ def run(
     return buffer, lengths
 
 
-@pytest.mark.parametrize(("ppm", "put", "take"), [(200, FRAME, PERIOD), (-200, PERIOD, FRAME)])
-def test_an_hour_of_two_crystals_that_differ_has_no_underrun_and_stays_short(ppm: float, put: int, take: int) -> None:
-    buffer, lengths = run(3600, ppm=ppm, put=put, take=take)
+CRYSTALS = [(200, FRAME, PERIOD), (-200, PERIOD, FRAME)]
+
+
+def stays_short(seconds: float, ppm: float, put: int, take: int) -> None:
+    buffer, lengths = run(seconds, ppm=ppm, put=put, take=take)
     assert buffer.underruns == 0
     assert buffer.dropped_frames == 0
     assert max(lengths) < LONGEST_S
     assert buffer.correction_ppm == pytest.approx(ppm, abs=150)
 
 
-def test_a_buffer_that_is_not_steered_would_run_dry_in_that_hour() -> None:
-    """What the tests above would be worth without the correction: 200 ppm of an hour are 720 ms."""
-    assert 10 * LONGEST_S < 3600 * 200e-6
+@pytest.mark.parametrize(("ppm", "put", "take"), CRYSTALS)
+def test_five_minutes_of_two_crystals_that_differ_have_no_underrun_and_stay_short(
+    ppm: float, put: int, take: int
+) -> None:
+    """Unsteered, 200 ppm of five minutes are 60 ms: it would have run dry."""
+    stays_short(300, ppm, put, take)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("ppm", "put", "take"), CRYSTALS)
+def test_an_hour_of_them_too(ppm: float, put: int, take: int) -> None:
+    stays_short(3600, ppm, put, take)
 
 
 @pytest.mark.parametrize(("put", "take"), [(80, 160), (160, 160), (160, 240), (80, 80)])
