@@ -42,6 +42,7 @@ SUSPECTS = 3
 FALL_BACK_S = 24 * 3600.0
 EARLY_CLOSES = 2
 TAKEOVERS, TAKEOVER_S, TAKEOVER_REST_S = 5, 60.0, 600.0
+SHORT_LIVED_S = 10.0
 STORE_REST_S = 10.0
 _PAUSED = "paused_until_ms"
 _FOR_EVER_MS = 2**53
@@ -85,6 +86,7 @@ class Agent:
         self._early_closes = 0
         self._v3_until_s = 0.0
         self._taken_over_s: list[float] = []
+        self._opened_s = 0.0
         self._started_s = self._heard_s = self._now_s()
         self._last_answer_ms: int | None = None
         self._cloud_ahead_ms: int | None = None
@@ -166,6 +168,7 @@ class Agent:
         match happening:
             case Opened(_, max_packet, receive_max):
                 self._early_closes = 0
+                self._opened_s = now_s
                 self._publish_status("ready")
                 self._do(self._machine.connected(now_s, max_packet=max_packet, receive_max=receive_max))
             case Closed(_, loss, why):
@@ -300,7 +303,7 @@ class Agent:
             self._marks.append(outbox.requeue_records(upto=ack.ev_upto, gaps=ack.ev_gaps))
         else:
             self._failed(f"the cloud says it has record {ack.ev_upto}, which this box has not made yet")
-        for key in ("sync_unreachable", "sync_not_allowed", "sync_same_identity"):
+        for key in ("sync_unreachable", "sync_not_allowed"):
             self._alarms.resolve(key, self._about.dev)
         self._last_error = ""
         if self._proof and self._proof.hello_s is None:
@@ -429,11 +432,20 @@ class Agent:
                 log.info("%s may know only MQTT 3.1.1: that is used for a day", self._settings.host)
                 self._v3_until_s = now_s + FALL_BACK_S
         elif loss is Loss.TAKEN_OVER:
-            self._taken_over_s = [at for at in self._taken_over_s if now_s - at < TAKEOVER_S] + [now_s]
-            if len(self._taken_over_s) >= TAKEOVERS:
-                self._alarm("sync_same_identity", self._about.dev, why)
+            if self._again_and_again(now_s):
                 self._rest_until_s = now_s + TAKEOVER_REST_S
+        elif self._machine.phase is Phase.READY and now_s - self._opened_s < SHORT_LIVED_S:
+            # Some brokers (mosquitto 2.0.11) close the older connection without a word.
+            self._again_and_again(now_s)
         self._drop(now_s)
+
+    def _again_and_again(self, now_s: float) -> bool:
+        """Whether good connections end so often that somebody else must be taking them."""
+        self._taken_over_s = [at for at in self._taken_over_s if now_s - at < TAKEOVER_S] + [now_s]
+        if len(self._taken_over_s) < TAKEOVERS:
+            return False
+        self._alarm("sync_same_identity", self._about.dev, f"{TAKEOVERS} connections within a minute were cut short")
+        return True
 
     def _drop(self, now_s: float) -> None:
         self._close()
@@ -542,6 +554,8 @@ class Agent:
         if now_s >= self._tell_s and self._machine.phase is Phase.READY:
             self._publish_status("ready")
         silent_s = now_s - self._heard_s
+        if self._machine.phase is Phase.READY and now_s - self._opened_s > TAKEOVER_S:
+            self._alarms.resolve("sync_same_identity", self._about.dev)
         hours = self._settings.unreachable_alarm_h
         if hours and silent_s > hours * 3600 and (status["records"] or status["files"]):
             self._alarm("sync_unreachable", self._about.dev, self._last_error or "no answer")

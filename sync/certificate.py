@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
-
 from firmware.config_sync import SyncSettings
 from firmware.model import Instant
 from sync.alarms import Alarms
@@ -18,6 +16,8 @@ def watch_certificate(settings: SyncSettings, dev: str, alarms: Alarms, *, now: 
     """Raises or resolves the alarm; a file that cannot be read is the connection's own fault to tell."""
     if not settings.cert_file:
         return
+    from cryptography import x509  # noqa: PLC0415 - 7 MB, only for boxes that have a certificate
+
     try:
         ends = x509.load_pem_x509_certificate(Path(settings.cert_file).read_bytes()).not_valid_after_utc
     except (OSError, ValueError):

@@ -44,10 +44,11 @@ ALARMS: dict[str, AlarmText] = {
     ),
     "sync_same_identity": AlarmText(
         _C,
-        "Another device uses the identity {subject} in the cloud",
-        "另一台设备在云端使用了相同的身份 {subject}",
-        "Two boxes were made from one memory card, or share a certificate. Give one of them an identity of its own.",
-        "可能有两台设备由同一张存储卡复制而来，或共用一个证书。请为其中一台配置独立的身份。",
+        "Another device seems to use the identity {subject} in the cloud: {detail}",
+        "似乎有另一台设备在云端使用了相同的身份 {subject}：{detail}",
+        "Were two boxes made from one memory card, or do they share a certificate? Give one an identity of its own. "
+        "If there is only one, the broker is failing.",
+        "是否有两台设备由同一张存储卡复制而来，或共用一个证书？请为其中一台配置独立的身份。若只有一台，则是云端服务器故障。",
     ),
     "sync_certificate": AlarmText(
         _W,

@@ -187,7 +187,9 @@ def test_two_boxes_with_one_identity_are_noticed(box: Box, broker: Mosquitto, re
 
     def twin() -> None:
         while not stop.wait(0.2):
-            other = paho.Client(CallbackAPIVersion.VERSION2, client_id=BOX, reconnect_on_failure=False)
+            other = paho.Client(
+                CallbackAPIVersion.VERSION2, client_id=BOX, protocol=paho.MQTTv5, reconnect_on_failure=False
+            )
             other.connect("127.0.0.1", broker.port)
             other.loop_start()
             stop.wait(0.3)
