@@ -147,9 +147,7 @@ def main() -> None:
     load = os.getloadavg()[0]
     print(f"{CALLS} recordings of {SIZE / 1e6:g} MB over loopback without TLS; load {load:.1f}")
     print(f"goodput          {size_mb / took:7.1f} MB/s    curl PUT with fsync: {rival:.1f}")
-    print(
-        f"overhead up      {100 * (relay.up / size_mb / 1e6 - 1):7.2f} %       goal <= 6; MQTT only, TCP/IP comes on top"
-    )
+    print(f"overhead up      {100 * (relay.up / size_mb / 1e6 - 1):7.2f} %       goal <= 6; MQTT only, without TCP/IP")
     print(f"overhead down    {100 * relay.down / size_mb / 1e6:7.2f} %       goal <= 3; likewise")
     print(f"memory, highest  {rss:7.1f} MB      goal <= 45")
     print(f"CPU              {1000 * spent / size_mb:7.1f} ms/MB   goal <= 15")
