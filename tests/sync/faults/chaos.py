@@ -21,7 +21,6 @@ from tests.sync.faults.link import Link
 from tests.sync.faults.mosquitto import Mosquitto
 from tests.sync.faults.world import Cloud, House, hostile_acks, hostile_messages, violations, wait_for
 
-_DRAIN_S = 90.0
 _TEN_YEARS_MS = 10 * 365 * 86_400_000
 
 
@@ -56,10 +55,12 @@ class Chaos:
         receiver_command: Sequence[str] = ("-m", "sync.receiver", "run"),
         box_command: tuple[str, ...] = ("-m", "cli.main", "sync", "run"),
         scale: float = 1.0,
+        drain_s: float = 90.0,
     ) -> None:
         self._rng = random.Random(seed)
         self._folder = folder
         self._scale = scale
+        self._drain_s = drain_s
         self.report = Report(seed)
         self.broker = Mosquitto(folder / "broker")
         self.cloud = Cloud(folder, self.broker, command=receiver_command)
@@ -84,6 +85,9 @@ class Chaos:
         self.cloud.process.start()
         for house in self.houses:
             house.process.start()
+        for house in self.houses:
+            house.make_call()
+        wait_for(self._all_through, self._drain_s)
 
     def stop(self) -> None:
         for house in self.houses:
@@ -104,8 +108,9 @@ class Chaos:
                 for house in self.houses:
                     if self._rng.random() < 0.6:
                         house.make_call()
+                self._pause(0.0, 0.4)  # so that it hits what is on its way, or what is just being looked at
                 self.fault(kind)
-                self._pause(0.1, 0.5)
+                self._pause(0.0, 0.3)
             self.drain()
         finally:
             self.stop()
@@ -119,7 +124,7 @@ class Chaos:
         """Everything works again; returns when nothing waits any more, or the deadline is over."""
         for house in self.houses:
             house.link.heal()
-        self.report.drained = wait_for(self._all_through, _DRAIN_S, every_s=0.3)
+        self.report.drained = wait_for(self._all_through, self._drain_s, every_s=0.3)
 
     def _all_through(self) -> bool:
         self.revive()
@@ -159,10 +164,20 @@ class Chaos:
         self.cloud.process.kill()
         self._pause(0.0, 0.3)
 
-    def _do_receiver_frozen(self, _house: House) -> None:
+    def _do_receiver_frozen(self, house: House) -> None:
         self.cloud.process.freeze()
-        self._pause(0.3, 1.5)
+        house.make_call()
+        self._pause(0.3, 2.0)
         self.cloud.process.thaw()
+
+    def _do_broker_killed_before_delivery(self, house: House) -> None:
+        """It has said PUBACK, and the receiver has not read: gone."""
+        self.cloud.process.freeze()
+        house.make_call()
+        self._pause(0.5, 1.0)
+        self.broker.kill()
+        self.cloud.process.thaw()
+        self.broker.start()
 
     def _do_receiver_absent(self, _house: House) -> None:
         self.cloud.process.stop()
@@ -199,6 +214,13 @@ class Chaos:
         self._pause(0.5, 2.0)
         house.link.heal()
         house.link.cut()
+
+    def _do_answers_lost(self, house: House) -> None:
+        """Everything arrives, and no acknowledgement comes back: it is all sent again."""
+        house.link.deaf = True
+        house.make_call()
+        self._pause(1.5, 3.0)
+        house.link.heal()
 
     def _do_link_slow(self, house: House) -> None:
         house.link.delay_s, house.link.bytes_per_s = 0.3, 6_000.0  # 50 kbit/s

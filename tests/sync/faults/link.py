@@ -42,6 +42,8 @@ class Link:
         """False: whoever comes is refused by hanging up."""
         self.silent = False
         """True: half-open. Everything is swallowed, nobody is told."""
+        self.deaf = False
+        """True: what the broker says does not reach the box."""
         self.delay_s = 0.0
         self.bytes_per_s = 0.0
         """0: as fast as it goes."""
@@ -63,7 +65,8 @@ class Link:
             self._flows.clear()
 
     def heal(self) -> None:
-        self.open, self.silent, self.delay_s, self.bytes_per_s, self.only_311 = True, False, 0.0, 0.0, False
+        self.open, self.silent, self.deaf, self.only_311 = True, False, False, False
+        self.delay_s, self.bytes_per_s = 0.0, 0.0
 
     def close(self) -> None:
         self._worker.stop(5.0)
@@ -114,7 +117,7 @@ class Link:
         if not data:
             flow.closing = True
             return
-        if self.silent:
+        if self.silent or (self.deaf and not flow.first):
             return
         if flow.first == b"?":
             flow.first = data

@@ -33,8 +33,10 @@ class Mosquitto:
     def write_conf(self, extra: str) -> None:
         """Counts from the next start on."""
         anonymous = "" if "allow_anonymous" in extra else "allow_anonymous true\n"
+        # Started by root it becomes the user mosquitto, who cannot read a test's folder.
+        user = "user root\n" if os.geteuid() == 0 else ""
         self._conf.write_text(
-            f"listener {self.port} 127.0.0.1\npersistence false\n{anonymous}max_inflight_messages 256\n"
+            f"{user}listener {self.port} 127.0.0.1\npersistence false\n{anonymous}max_inflight_messages 256\n"
             f"max_queued_messages 2000\n{extra}\n"
         )
 

@@ -1,0 +1,42 @@
+"""A receiver that is wrong on purpose: it answers before it commits."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+
+from sync.receiver.core import Receiver, Reply, coalesced
+from sync.receiver.engine import Delivery, Engine
+from sync.receiver.service import Service, main
+from sync.receiver.settings import Settings, load
+
+_SLOW_DISK_S = 0.6
+"""What the answer overtakes."""
+
+
+class HastyService(Service):
+    def make_engine(self, settings: Settings) -> Engine:
+        service = self
+
+        class HastyEngine(Engine):
+            def _commit(self, batch: Sequence[Delivery]) -> list[Reply]:
+                if not batch:
+                    return []
+                with self._storage.transaction() as tx:
+                    outcomes = [self._one(tx, delivery, "") for delivery in batch]
+                    service.broker.publish(coalesced([reply for outcome in outcomes for reply in outcome.replies]))
+                    time.sleep(_SLOW_DISK_S)
+                return []
+
+        return HastyEngine(
+            self.storage,
+            Receiver(settings.limits),
+            suspects=self._suspects,
+            now_ms=lambda: time.time_ns() // 1_000_000,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main(load(None, os.environ), service_type=HastyService))
