@@ -53,3 +53,20 @@ lock:
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
 	printf 'setuptools\nwheel\n' | $(LOCK) - -o requirements/build.txt
+
+# --- the suite of hil-tests/ on a bench, and the test kernel (docs/kernel-bench.md) ---
+.PHONY: hil vm-test power-cuts
+BENCH ?= sim
+CUTS ?= 20
+HIL := $(PY)/pytest -c hil-tests/pytest.ini --rootdir hil-tests
+hil:
+	@setup/prepare.sh test
+	$(HIL) --bench $(BENCH) $(ARGS)
+
+vm-test:
+	@setup/prepare.sh vm
+	$(PY)/python hil-tests/kernel/vm.py --deadline 600 -- $(HIL) --bench kernel $(ARGS)
+
+power-cuts:
+	@setup/prepare.sh vm
+	$(PY)/python hil-tests/kernel/power_cut.py --cuts $(CUTS)

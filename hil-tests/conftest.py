@@ -1,4 +1,4 @@
-"""Chooses the bench, skips what it cannot do as "not tested", and fails when that has grown beyond the committed list."""
+"""Chooses the bench, skips what it cannot do as "not tested", and fails when more of it is skipped than listed."""
 
 from __future__ import annotations
 

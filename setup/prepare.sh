@@ -3,9 +3,13 @@
 # missing Debian packages, then a virtual environment in .venv with the pinned Python packages.
 set -eu
 cd "$(dirname "$0")/.."
-purpose=${1:?usage: setup/prepare.sh demo|test}
+purpose=${1:?usage: setup/prepare.sh demo|test|vm}
 
 lists=setup/packages-demo.txt
+if [ "$purpose" = vm ]; then # the tests, on the test kernel
+    lists="$lists setup/packages-vm.txt"
+    purpose=test
+fi
 pins=requirements/runtime.txt
 if [ "$purpose" = test ]; then
     lists="$lists setup/packages-test.txt"
