@@ -11,16 +11,18 @@ import pytest
 
 from firmware.analog.dial_tone import DialToneWait
 from firmware.analog.dialler import CancelledError, Outlet, dial, tones
+from firmware.analog.fxo import FxoLine, FxoOptions
 from firmware.analog.line_timing import loop_timing
 from firmware.analog.profile import Debounce
+from firmware.clock import SystemClock
 from firmware.errors import DeviceError
-from firmware.events import CallEnded, DialStarted, EndCause, LineUp, OffHook, OnHook
+from firmware.events import CallEnded, DialStarted, EndCause, LineDown, LineUp, OffHook, OnHook
 from firmware.model import Instant
 from firmware.signals.countries import Disconnect, ToneName, profiles
 from firmware.signals.dtmf import DtmfDetector
 from firmware.signals.pulse_dial import PulseDialDetector
 from firmware.worker import Worker
-from tests.analog.hat import Hat
+from tests.analog.hat import Hat, Told
 
 RELAY = 16
 
@@ -193,3 +195,30 @@ def test_a_break_that_may_be_a_flash_never_ends_a_call():
     assert timing.open_loop_ms > 230 + 50, "a slow finger is no end of a call"
     asked = loop_timing(Debounce(), profiles()["US"], on_hook_ms=700, open_loop_ms=0, reversal_ends=True)
     assert (asked.hook.on_hook_ms, asked.open_loop_ms, asked.reversal_ends) == (700, None, True)
+
+
+def test_a_line_that_is_cut_is_told_and_found_again(hat, tmp_path, monkeypatch):
+    """A board that senses battery."""
+    (tmp_path / "fed.toml").write_text(
+        'title = "Fed"\n[[ports]]\nring = { pin = 5 }\noff_hook = { pin = 6 }\nbattery = { pin = 19 }\n'
+        'audio = { device = "null" }\n'
+    )
+    monkeypatch.setenv("OFFHOOK_HATS", str(tmp_path))
+    for pin, level in ((5, False), (6, False), (19, True)):
+        hat.chip.drive(pin, level)
+    told = Told()
+    line = FxoLine("fxo-1", FxoOptions(profile="fed", hook_by_sound="never"), told, SystemClock())
+    hat.lines.append(line)
+    line.start()
+    told.wait(LineUp)
+    hat.chip.drive(6, True)
+    wait_for(told, OffHook)
+    hat.chip.drive(19, False)  # somebody cuts the cable in mid-call
+    hat.chip.drive(6, False)
+    wait_for(told, OnHook, LineDown)
+    assert "cut" in told.events[-1].reason
+    hat.chip.drive(19, True)
+    until = time.monotonic() + 5
+    while told.kinds.count(LineUp) < 2 and time.monotonic() < until:
+        time.sleep(0.02)
+    assert told.kinds == [LineUp, OffHook, OnHook, LineDown, LineUp]
