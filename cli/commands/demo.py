@@ -17,9 +17,7 @@ import click
 @click.option("--keep", is_flag=True, help="Keep the temporary folder.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="The page's port.")
 @click.option("--no-web", is_flag=True, help="Without the page.")
-@click.option(
-    "--cloud/--no-cloud", default=False, show_default=True, help="With a broker and a receiver: the calls arrive."
-)
+@click.option("--cloud/--no-cloud", default=True, help="With a broker and a receiver here, where the calls end.")
 @click.option("--country", default="CN", show_default=True, help="The exchange's tones and ring cadence.")
 def command(
     *,

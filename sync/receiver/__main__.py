@@ -122,6 +122,20 @@ def desired(settings: Settings, dev: str, document: TextIO) -> None:
 
 
 @receiver.command()
+@click.argument("name")
+@click.pass_obj
+def token(settings: Settings, name: str) -> None:
+    """Prints a new token for a program that reads the REST API; it is shown only now."""
+    from sync.receiver.console.accounts import Accounts  # noqa: PLC0415 - for this command only
+
+    accounts = Accounts(settings.storage.data)
+    try:
+        click.echo(accounts.make_token(name))
+    finally:
+        accounts.close()
+
+
+@receiver.command()
 @click.pass_obj
 def console(settings: Settings) -> None:
     """Serves the read-only page and its REST API until stopped."""
