@@ -9,6 +9,9 @@ help:
 	@echo "make soak [ARGS=...]   the long tests, minutes each"
 	@echo "make check             formatting, types, import contracts"
 	@echo "make bench             the measurements, printed beside their goals"
+	@echo "make hil               the suite of hil-tests/ against the street outside"
+	@echo "make vm-test           the same on a real kernel with simulated hardware (built once, 10 to 30 minutes)"
+	@echo "make power-cuts        cut the power of a recording box at any of its writes, and count what is lost"
 	@echo "make install           install on this Raspberry Pi or Debian machine and keep it running"
 	@echo "make lock              renew the pinned requirements"
 
