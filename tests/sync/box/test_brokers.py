@@ -33,7 +33,7 @@ def secure(tmp_path: Path, authority: Authority) -> Iterator[Mosquitto]:
     )
     broker = Mosquitto(
         tmp_path / "secure",
-        extra=f"user root\ncafile {authority.file}\ncertfile {certificate}\nkeyfile {key}\nrequire_certificate true\n"
+        extra=f"cafile {authority.file}\ncertfile {certificate}\nkeyfile {key}\nrequire_certificate true\n"
         f"use_identity_as_username true\nacl_file {acl}\nallow_anonymous false",
     )
     broker.start()
@@ -104,7 +104,7 @@ def test_user_and_password(box: Box, tmp_path: Path) -> None:
     passwords = tmp_path / "passwords"
     subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "anna", "secret"], check=True, capture_output=True)
     passwords.chmod(0o644)
-    broker = Mosquitto(tmp_path / "b", extra=f"user root\npassword_file {passwords}\nallow_anonymous false")
+    broker = Mosquitto(tmp_path / "b", extra=f"password_file {passwords}\nallow_anonymous false")
     broker.start()
     try:
         password = tmp_path / "password"
@@ -179,6 +179,7 @@ def test_hostile_words_from_the_cloud_harm_nothing(box: Box, broker: Mosquitto, 
     enemy.loop_stop()
 
 
+@pytest.mark.soak
 def test_two_boxes_with_one_identity_are_noticed(box: Box, broker: Mosquitto, receiver: Receiver) -> None:
     box.configure(broker.port)
     box.start()

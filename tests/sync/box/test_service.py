@@ -28,9 +28,9 @@ def test_calls_arrive_byte_for_byte_and_sound_stays_on_the_box(box: Box, broker:
 
 
 def test_a_killed_process_goes_on_where_it_was(box: Box, broker: Mosquitto, receiver: Receiver) -> None:
-    box.calls(2, size=2_000_000)
+    box.calls(2, size=800_000)
     box.configure(broker.port, "limit_kbps = 8000\n")
-    for _ in range(4):
+    for _ in range(3):
         box.start()
         eventually(lambda: box.status()["phase"] == "ready", what="ready")
         box.kill()
