@@ -53,11 +53,11 @@ for wish in $(grep -o '^CONFIG_[A-Z0-9_]*=[ym]' "$here/kernel.config"); do
 done
 [ -z "${refused:-}" ] || exit 1
 make ARCH=um -j"$(nproc)" linux modules
-make ARCH=um INSTALL_MOD_PATH="$work/root" INSTALL_MOD_STRIP=1 modules_install
+make ARCH=um INSTALL_MOD_PATH="$work/tree" INSTALL_MOD_STRIP=1 modules_install
 mkdir "$work/done"
 cp linux .config "$work/done/"
-rm -f "$work"/root/lib/modules/*/build "$work"/root/lib/modules/*/source
-tar cJf "$work/done/modules.tar.xz" -C "$work/root" lib
+rm -f "$work"/tree/lib/modules/*/build "$work"/tree/lib/modules/*/source
+tar cJf "$work/done/modules.tar.xz" -C "$work/tree" lib
 echo "$package $version, kernel.config and uml.patch of Offhook; GPL-2.0-only" >"$work/done/source"
 mv -T "$work/done" "$done" 2>/dev/null || [ -e "$done/linux" ]
 exec >&3

@@ -18,7 +18,7 @@ mount -t tmpfs shm dev/shm
 mount -t tmpfs -o mode=755 run run
 chmod 1777 dev/shm
 mount -t configfs configfs sys/kernel/config
-mkdir -p sys/fs/cgroup run/offhook-test var/lock
+mkdir -p sys/fs/cgroup var/lock
 mount -t cgroup2 cgroup sys/fs/cgroup
 mkdir -p run/host old
 mount -t hostfs -o "$out" out run/host
