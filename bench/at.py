@@ -24,6 +24,7 @@ from simulator.box import BoxUnderTest
 from simulator.sim_module import Quirks, SimModule
 
 GOAL_P99_MS = 50.0
+ROUNDS = 5
 TRANSCRIPTS = Path(__file__).resolve().parents[1] / "tests" / "modem" / "transcripts"
 
 
@@ -89,11 +90,17 @@ def throughput(lines: int) -> None:
     per_round = ours(data, 64)
     rounds = max(1, lines // per_round)
     data *= rounds
-    for name, run in (("ours", lambda: ours(data, 64)), ("python-gsmmodem-new", lambda: theirs(data))):
-        began_s = time.process_time()
-        count = run()
-        took_s = time.process_time() - began_s
-        print(f"  {name:20} {count / took_s:10,.0f} lines/s  ({len(data) / took_s / 1e6:.2f} MB/s, {count} lines)")
+    runs = {"ours": lambda: ours(data, 64), "python-gsmmodem-new": lambda: theirs(data)}
+    best_s = dict.fromkeys(runs, float("inf"))
+    counts = dict.fromkeys(runs, 0)
+    for _ in range(ROUNDS):  # in turns, so that both meet the same load
+        for name, run in runs.items():
+            began_s = time.process_time()
+            counts[name] = run()
+            best_s[name] = min(best_s[name], time.process_time() - began_s)
+    for name in runs:
+        per_s = counts[name] / best_s[name]
+        print(f"  {name:20} {per_s:10,.0f} lines/s  ({len(data) / best_s[name] / 1e6:.2f} MB/s, best of {ROUNDS})")
     print("  a module says fewer than 100 lines/s; ours makes typed events of all, theirs matches its few patterns")
 
 
@@ -121,9 +128,8 @@ def latency(events: int) -> float:
             recorder.stop()
     times.sort()
     p50, p99 = statistics.median(times), times[min(len(times) - 1, int(len(times) * 0.99))]
-    print(
-        f"  ring to socket: p50 {p50:.1f} ms, p99 {p99:.1f} ms, worst {times[-1]:.1f} ms of {events} (goal p99 {GOAL_P99_MS:g})"
-    )
+    worst = f"worst {times[-1]:.1f} ms of {events}"
+    print(f"  ring to socket: p50 {p50:.1f} ms, p99 {p99:.1f} ms, {worst} (goal p99 {GOAL_P99_MS:g})")
     return p99
 
 

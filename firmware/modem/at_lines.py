@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -32,6 +31,13 @@ class AtLine:
 _CALL_RESULTS: Final = frozenset({"NO CARRIER", "BUSY", "NO ANSWER", "NO DIALTONE", "NO DIAL TONE"})
 _ERROR_TEXTS: Final = frozenset({"ERROR", "COMMAND NOT SUPPORT", "TOO MANY PARAMETERS", "NA"})
 _ERROR_PREFIXES: Final = ("+CME ERROR: ", "+CMS ERROR: ", "MODEM ERROR:")
+_ERROR_BEGINNINGS: Final = frozenset(prefix[:3] for prefix in _ERROR_PREFIXES)
+_WHOLE: Final = {
+    "OK": LineType.OK,
+    "CONNECT": LineType.OK,
+    **dict.fromkeys(_CALL_RESULTS, LineType.CALL_RESULT),
+    **dict.fromkeys(_ERROR_TEXTS, LineType.ERROR),
+}
 
 
 def line_type(text: str) -> LineType:
@@ -39,11 +45,10 @@ def line_type(text: str) -> LineType:
 
     ``+CME ERROR:`` needs the blank after the colon to be final; its value may be empty.
     """
-    if text in {"OK", "CONNECT"}:
-        return LineType.OK
-    if text in _CALL_RESULTS:
-        return LineType.CALL_RESULT
-    if text in _ERROR_TEXTS or (text + " ").startswith(_ERROR_PREFIXES):
+    known = _WHOLE.get(text)
+    if known is not None:
+        return known
+    if text[:3] in _ERROR_BEGINNINGS and (text + " ").startswith(_ERROR_PREFIXES):
         return LineType.ERROR
     return LineType.TEXT
 
@@ -60,9 +65,11 @@ class LineCutter:
 
     def feed(self, data: bytes) -> list[AtLine]:
         """The lines that ``data`` completes, oldest first. The result does not depend on how the bytes are chunked."""
-        *whole, rest = _LINE_END.split(self._rest + data.replace(b"\0", b""))
+        *whole, rest = (self._rest + data.replace(b"\0", b"")).replace(b"\r", b"\n").split(b"\n")
         longest = LONGEST_LINE_BYTES
-        pieces = [line[at : at + longest] for line in whole for at in range(0, len(line), longest)]
+        pieces = [line for line in whole if line]
+        if any(len(line) > longest for line in pieces):
+            pieces = [line[at : at + longest] for line in pieces for at in range(0, len(line), longest)]
         while len(rest) >= longest:
             pieces.append(rest[:longest])
             rest = rest[longest:]
@@ -76,6 +83,3 @@ class LineCutter:
             return False
         self._rest = b""
         return True
-
-
-_LINE_END: Final = re.compile(rb"[\r\n]")
