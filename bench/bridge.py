@@ -119,7 +119,9 @@ def real(seconds: float) -> None:
             for one, health in zip(lengths, bridge.health, strict=True):
                 one.append(health.length_ms)
             time.sleep(0.1)
-        for name, first, last, one in zip(("to the earpiece", "from the mic"), begin, bridge.health, lengths, strict=True):
+        for name, first, last, one in zip(
+            ("to the earpiece", "from the mic"), begin, bridge.health, lengths, strict=True
+        ):
             p50, p99 = np.percentile(one, [50, 99])
             print(
                 f"  {name}: delay p50 {p50:.1f} ms, p99 {p99:.1f} ms, max {max(one):.1f} ms (goal {GOAL_MS}); "
