@@ -7,6 +7,8 @@ help:
 	@echo "make demo [ARGS=...]   the box running, with a simulated street outside (--once --calls 24: a checked run)"
 	@echo "make test [ARGS=...]   the tests"
 	@echo "make soak [ARGS=...]   the long tests, minutes each"
+	@echo "make soak              the long tests"
+	@echo "make fuzz              ten minutes of coverage-guided fuzzing of the AT parser"
 	@echo "make check             formatting, types, import contracts"
 	@echo "make bench             the measurements, printed beside their goals"
 	@echo "make hil               the suite of hil-tests/ against the street outside"
@@ -27,6 +29,10 @@ test:
 soak:
 	@setup/prepare.sh test
 	@$(PY)/pytest -m soak $(ARGS)
+
+fuzz:
+	@setup/prepare.sh test
+	$(PY)/python -m tests.fuzz.at -max_total_time=600 tests/fuzz/corpus/at
 
 check:
 	@setup/prepare.sh test
