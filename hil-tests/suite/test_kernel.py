@@ -41,13 +41,18 @@ def test_every_edge_of_a_ring_is_seen_in_time(chip, factory) -> None:
     pin.when_changed = handler = lambda at_s, level: seen.append((at_s, level))
     driven = []
     for n in range(50):  # 1 s of 25 Hz
-        driven.append(factory.ticks())
+        before_s = factory.ticks()
         chip.drive(5, n % 2 == 1)
+        driven.append((before_s, factory.ticks()))
         time.sleep(0.02)
     time.sleep(0.2)
     assert handler
     assert [level for _, level in seen] == [n % 2 for n in range(50)]
-    assert max(abs(at_s - driven_s) for (at_s, _), driven_s in zip(seen, driven, strict=True)) < 0.02
+    # gpio-sim stamps an edge in an interrupt of its own, within two ticks (1 ms) of the write that made it.
+    late = [
+        at_s for (at_s, _), (first_s, last_s) in zip(seen, driven, strict=True) if not first_s <= at_s <= last_s + 0.002
+    ]
+    assert late == []
 
 
 def test_pulls_reach_the_line(chip, factory) -> None:
