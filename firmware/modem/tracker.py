@@ -58,6 +58,7 @@ class _Tracked:
     """The call the line is in."""
 
     phase: Phase
+    outgoing: bool = False
     index: int | None = None
     number: str | None = None
     alerted: bool = False
@@ -118,14 +119,15 @@ class CallTracker:
             CallState.DIALING: (LineCondition.DIALING, Phase.DIALING),
             CallState.ALERTING: (LineCondition.DIALING, Phase.DIALING),
         }.get(row.state, (LineCondition.IN_CALL, Phase.TALKING))
-        self._call = _Tracked(phase, index=row.index, number=row.number, alerted=row.state is CallState.ALERTING)
+        outgoing, alerted = row.direction is Direction.OUTGOING, row.state is CallState.ALERTING
+        self._call = _Tracked(phase, outgoing=outgoing, index=row.index, number=row.number, alerted=alerted)
         return [LineUp(line=self._line, at=at, condition=condition, direction=row.direction, number=row.number)]
 
     def dialing(self, number: str, at: Instant) -> list[LineEvent]:
         """The box itself gave the order to dial ``number`` and the module took it."""
         if self._call.phase is not Phase.IDLE:
             return []
-        self._call = _Tracked(Phase.DIALING, number=number)
+        self._call = _Tracked(Phase.DIALING, outgoing=True, number=number)
         return [DialStarted(line=self._line, at=at, number=number)]
 
     def dial_refused(self, number: str, cause: EndCause, at: Instant) -> list[LineEvent]:
@@ -229,7 +231,7 @@ class CallTracker:
             return row.index == self._call.index
         if row.index in self._others or row.state is CallState.WAITING:
             return False
-        return (row.direction is Direction.OUTGOING) == (self._call.phase is Phase.DIALING)
+        return (row.direction is Direction.OUTGOING) == self._call.outgoing
 
     def _ring(self, at: Instant) -> list[LineEvent]:
         call = self._call
@@ -291,7 +293,7 @@ class CallTracker:
 
     def _new(self, row: ListedCall, at: Instant) -> list[LineEvent]:
         if row.direction is Direction.OUTGOING:
-            self._call = _Tracked(Phase.DIALING, index=row.index, number=row.number)
+            self._call = _Tracked(Phase.DIALING, outgoing=True, index=row.index, number=row.number)
             events: list[LineEvent] = [DialStarted(line=self._line, at=at, number=row.number)]
         else:
             self._call = _Tracked(Phase.INCOMING, index=row.index, number=row.number, last_ring=at)

@@ -78,6 +78,8 @@ class Dialogues(RuleBasedStateMachine):
         )
     )
     def happens(self, what: str) -> None:
+        if what == "answer" and (self.module.main is None or self.module.main.outgoing):
+            return  # NO CARRIER is then the result of ATA, which the session takes, and no word about a call
         self.hear(getattr(self.module, what)())
 
     @rule(word=st.sampled_from(["BUSY", "NO ANSWER", "NO CARRIER"]))

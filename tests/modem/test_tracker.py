@@ -206,3 +206,13 @@ def test_in_any_order_calls_begin_and_end_once_and_two_empty_lists_end_all(steps
 
 def _begins(before: str, after: str) -> bool:
     return after == "DialStarted" or (after == "Ring" and before in {"LineUp", "CallEnded"})
+
+
+def test_an_outgoing_call_that_only_a_word_begins_stays_one_call() -> None:
+    told = Told()
+    told.events += told.tracker.dialing("10086", told.now)
+    told.say("VOICE CALL: BEGIN")
+    for _ in range(3):
+        told.later(2.0).list('+CLCC: 1,0,0,0,0,"10086",129')
+    told.say("VOICE CALL: END: 000006")
+    assert told.kinds == ["LineUp", "DialStarted", "Answered", "CallEnded"]
