@@ -59,6 +59,7 @@ class Box:
         """Set by each turn of the core loop; the service clears it and pets the watchdog."""
         self._live = LiveView(self._clock)
         self._server: IpcServer | None = None
+        self._loaded: SettingsService | None = None
         self._store = StoreWriter(self._database, self._clock, on_commit=self._committed)
         self._recorder = SoundRecorder(self._post, self._clock, data_dir, self._boot_id)
         self._after_commit = AfterCommit(
@@ -66,12 +67,13 @@ class Box:
             self._live,
             publish=self._publish,
             confirm=self._recorder.confirm,
-            time_zone=lambda: self._settings.get().settings.box.time_zone,
+            time_zone=self._time_zone,
             clock=self._clock,
         )
         self._store.start()
-        self._settings = SettingsService(StoredVersions(self._store))
-        self._settings.import_first_boot(data_dir / "first-boot.toml")
+        settings = SettingsService(StoredVersions(self._store))
+        settings.import_first_boot(data_dir / "first-boot.toml")
+        self._settings = self._loaded = settings
         self._sims = SimDesk(
             database=self._database,
             store=self._store,
@@ -218,6 +220,10 @@ class Box:
         for told in committed:
             if isinstance(told, Committed) and told.type == "call.ended":
                 self._sims.after_call(told.body["line"])
+
+    def _time_zone(self) -> str:
+        """Where the box stands; the store may speak before the settings it holds are read."""
+        return self._loaded.get().settings.box.time_zone if self._loaded is not None else "UTC"
 
     def _turn(self) -> None:
         now = self._clock.now()
