@@ -120,6 +120,7 @@ class Box:
         self._power_off = Path(os.environ.get("RUNTIME_DIRECTORY", run_dir)) / "power-off"
         self._panel: Panel | None = None
         self._core = Worker("core", self._runtime.run)
+        self._watching = False
         self._last_settle_ns = 0
 
     def start(self) -> None:
@@ -132,6 +133,8 @@ class Box:
         settings = self._settings.get()
         self._live.set_config_version(settings.version)
         self._take_over(settings.settings)
+        # Not before: a process that is killed while it starts has watched nothing.
+        self._watching = True
         self._tell_of(settings.faults)
         # After the lines: what a crash left can wait, a ring cannot.
         set_aside = self._recorder.recover().set_aside
@@ -227,7 +230,8 @@ class Box:
 
     def _turn(self) -> None:
         now = self._clock.now()
-        self._alive.touch(now)
+        if self._watching:
+            self._alive.touch(now)
         self.turned.set()
         if self._keeper.unsettled and now.boot_ns - self._last_settle_ns > 1_000_000_000:
             self._last_settle_ns = now.boot_ns

@@ -138,7 +138,13 @@ class SimPlayer:
         self._repair(plan, call, stop)
 
     def _hang_up(self, plan: CallPlan, call: StreetCall) -> None:
-        self._office.hang_up()
+        try:
+            self._office.hang_up()
+        except OfficeError:
+            # The box does not listen: the far side hangs up instead, as people do when nobody speaks any more.
+            self._network.far_side_hangs_up()
+            call.end_utc_ms = utc_ms()
+            raise
         if not self._network.wait_hung_up(_OFFICE_WAITS_S):
             raise OfficeError(f"line {plan.line}: the box took the order to hang up and did not hang up")
         call.end_utc_ms = utc_ms()
