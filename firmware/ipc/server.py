@@ -23,6 +23,7 @@ MAX_CLIENTS = 32
 """The page's gunicorn threads, sync and a few shells; each costs two threads."""
 
 _LOOK_AT_STOP_S = 0.25
+_LAST_WORD_S = 0.2
 
 Handler = Callable[[Request], Reply]
 FullState = Callable[[], Mapping[str, Any]]
@@ -126,8 +127,11 @@ class IpcServer:
         if full:
             busy = refusal("busy", f"{MAX_CLIENTS} clients are connected already; close one and try again")
             with connected, contextlib.suppress(OSError):
-                connected.setblocking(False)
+                connected.settimeout(_LAST_WORD_S)
                 connected.send(encode(busy.to_message(None)))
+                connected.shutdown(socket.SHUT_WR)
+                # Closed with a request unread, the client would see a broken connection instead of these words.
+                connected.recv(65536)
             return
         client.start()
 
