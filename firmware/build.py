@@ -23,6 +23,7 @@ from firmware.inheritance import inherit
 from firmware.ipc.server import IpcServer
 from firmware.line_keeper import LineKeeper
 from firmware.live import LiveView
+from firmware.model import LineId
 from firmware.panel import Panel, board_panel
 from firmware.pin_safe import PinSafe
 from firmware.plugged_in import PluggedIn
@@ -31,6 +32,8 @@ from firmware.settings import SettingsService
 from firmware.signals.countries import profiles as country_profiles
 from firmware.sim_desk import SimDesk
 from firmware.store.database import open_reader
+from firmware.store.facts import HoleEnded
+from firmware.store.ledger import lines_with_open_holes
 from firmware.store.recovery import open_calls_as_stored
 from firmware.store.stored_versions import StoredVersions
 from firmware.store.transaction import Committed
@@ -175,10 +178,13 @@ class Box:
         reader = open_reader(self._database)
         try:
             calls = open_calls_as_stored(reader)
+            unwatched = lines_with_open_holes(reader)
         finally:
             reader.conn.close()
         inherited, ended = inherit(settings, calls, self._last_seen, boot_id=self._boot_id, now=now)
         self._store.submit([e for e in ended if isinstance(e, SaveCall | Account | RaiseAlarm | ResolveAlarm)])
+        known = {line.id for line in settings.lines}
+        self._store.submit([HoleEnded(line=LineId(line), until=now) for line in unwatched if line not in known])
         self._runtime.do(lambda: self._keeper.apply(settings, inherited), deadline_s=30.0)
 
     def _tell_of(self, faults: Sequence[str]) -> None:
@@ -230,7 +236,8 @@ class Box:
 
     def _turn(self) -> None:
         now = self._clock.now()
-        if self._watching:
+        if self._watching and not self._store.waiting:
+            # What is not committed yet is lost in a kill: it has not been watched before it is stored.
             self._alive.touch(now)
         self.turned.set()
         if self._keeper.unsettled and now.boot_ns - self._last_settle_ns > 1_000_000_000:

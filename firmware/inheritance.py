@@ -8,14 +8,14 @@ from dataclasses import replace
 from firmware.alive import LastSeen, in_this_boot
 from firmware.call_machine import step
 from firmware.config import Settings
-from firmware.effects import Effect, Fault
+from firmware.effects import Effect
 from firmware.events import Tick
 from firmware.line_keeper import Inherited, policy_of
 from firmware.line_state import restored
 from firmware.model import Call, Instant, LineId, LineKind
 from firmware.policy import LinePolicy
-from firmware.runtime import Unwatched
 from firmware.signals.countries import profile_of
+from firmware.store.facts import HoleBegun
 from firmware.store.recovery import OpenCall
 
 
@@ -26,7 +26,6 @@ def inherit(
 
     ``open_calls`` are oldest first. Of several on one line (the sign of an old bug) the newest goes on, the others end.
     """
-    unwatched = _unwatched(seen, in_this_boot(seen, boot_id, now) if seen else now)
     last_seen = _last_seen(open_calls, seen, boot_id, now)
     newest: dict[LineId, OpenCall] = {}
     ended: list[Effect] = []
@@ -43,7 +42,7 @@ def inherit(
             rang = LastSeen(at=here.last_known, boot_id=here.last_known_boot_id, clean=False)
             last_ring = in_this_boot(rang, boot_id, now)
             state = restored(line.id, policy, here.call, last_seen=last_seen, now=now, last_ring=last_ring)
-        lines[line.id] = Inherited(state=state, unwatched=unwatched)
+        lines[line.id] = Inherited(state=state, hole=_hole(line.id, seen, boot_id, now))
     for known in newest.values():
         ended += end_unseen(known.call, last_seen, now)
     return lines, ended
@@ -63,9 +62,9 @@ def end_unseen(call: Call, last_seen: Instant, now: Instant) -> list[Effect]:
     return list(effects)
 
 
-def _unwatched(seen: LastSeen | None, since: Instant) -> Unwatched | None:
+def _hole(line: LineId, seen: LastSeen | None, boot_id: str, now: Instant) -> HoleBegun | None:
     """None on the very first start: nobody expected the box to watch before."""
     if seen is None:
         return None
     why = "stopped on purpose" if seen.clean else "restarted after a crash, a kill or a power cut"
-    return Unwatched(since, Fault.RECORDER_WAS_DOWN, why)
+    return HoleBegun(line=line, since=in_this_boot(seen, boot_id, now), detail=why)

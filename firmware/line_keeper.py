@@ -15,10 +15,10 @@ from firmware.live import LineAbout, SoundState
 from firmware.model import LineId, LineKind
 from firmware.policy import LinePolicy, recorded_from, ring_timeout_s
 from firmware.ports import Clock, CountryAware, LineDriver, LineListener, Recorder
-from firmware.runtime import RunningLine, Runtime, Unwatched
+from firmware.runtime import RunningLine, Runtime
 from firmware.signals.countries import CountryProfile, profile_of
 from firmware.signals.listener import AnalogListener
-from firmware.store.facts import LineKnown
+from firmware.store.facts import HoleBegun, HoleEnded, LineKnown
 from firmware.store.writer import StoreWriter
 
 log = logging.getLogger("offhook.lines")
@@ -29,7 +29,8 @@ class Inherited:
     """What a line takes over from the process before this one."""
 
     state: LineState | None = None
-    unwatched: Unwatched | None = None
+    hole: HoleBegun | None = None
+    """Since when nobody watches the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ class LineKeeper:
         for line in [line for line in self._running if self._wanted.get(line) != self._running[line]]:
             if self._runtime.lines[line].state.phase is Phase.IDLE:
                 self._stop(line)
+                if line not in self._wanted:
+                    self._store.submit([HoleEnded(line=line, until=self._clock.now())])
         for line, wanted in self._wanted.items():
             if line not in self._running:
                 self._start(wanted, (inherited or {}).get(line, Inherited()))
@@ -115,12 +118,12 @@ class LineKeeper:
             driver=driver,
             state=state,
             sound=SoundState.OK if source is not None else SoundState.NONE,
-            unwatched=inherited.unwatched,
         )
         self._store.submit(
             [
                 LineKnown(line=line.id, kind=driver.kind, driver=line.driver, label=line.name, at=now),
                 ResolveAlarm(key="line_misconfigured", subject=line.id, at=now),
+                *([inherited.hole] if inherited.hole is not None else []),
             ]
         )
         self._runtime.add(running)

@@ -40,7 +40,7 @@ from firmware.events import (
 )
 from firmware.line_state import LineState
 from firmware.live import Json, LineAbout, LiveView, SoundState, line_as_json
-from firmware.model import Instant, LineId
+from firmware.model import LineId
 from firmware.ports import (
     Clock,
     Flashing,
@@ -58,7 +58,7 @@ from firmware.ports import (
 )
 from firmware.sim import SimReport
 from firmware.sound_facts import facts_of_sound
-from firmware.store.facts import Fact, HoleInWatching
+from firmware.store.facts import Fact, HoleBegun, HoleEnded
 
 log = logging.getLogger("offhook.core")
 
@@ -76,17 +76,6 @@ class RunningLine:
     sound: SoundState = SoundState.OK
     recording: bool = False
     fault: str | None = None
-    unwatched: Unwatched | None = None
-    """Since when nobody has been watching the line; told to the ledger once somebody does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unwatched:
-    """A stretch of time, still open, in which things may have happened on a line that nobody saw."""
-
-    since: Instant
-    fault: Fault
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,23 +245,13 @@ class Runtime:
         running.state, effects = step(running.state, event)
         if isinstance(event, LineDown):
             running.fault = event.reason
-            running.unwatched = running.unwatched or Unwatched(event.at, Fault.DEVICE_LOST, event.reason)
+            hole = HoleBegun(line=event.line, since=event.at, fault=Fault.DEVICE_LOST, detail=event.reason)
+            self._store.submit([hole])
         elif isinstance(event, LineUp):
             running.fault = None
-            self._name_hole(running, event.at)
+            self._store.submit([HoleEnded(line=event.line, until=event.at)])
         self._perform(running, effects)
         self._show(running)
-
-    def _name_hole(self, running: RunningLine, until: Instant) -> None:
-        hole, running.unwatched = running.unwatched, None
-        if hole is not None:
-            self._store.submit(
-                [
-                    HoleInWatching(
-                        line=running.about.id, since=hole.since, until=until, fault=hole.fault, detail=hole.detail
-                    )
-                ]
-            )
 
     def _perform(self, running: RunningLine, effects: Sequence[Effect]) -> None:
         """Facts first, as one transaction; then what acts on the world."""

@@ -19,7 +19,7 @@ from firmware.ports import (
 )
 from firmware.sim import SimReport
 from firmware.store import alarms, boot, calls, found, ledger, line_health, lines, recordings, sims
-from firmware.store.facts import ClockSet, Fact, HoleInWatching, LineKnown
+from firmware.store.facts import ClockSet, Fact, HoleBegun, HoleEnded, LineKnown
 from firmware.store.transaction import Transaction
 
 log = logging.getLogger("offhook.store")
@@ -56,8 +56,10 @@ def _apply(tx: Transaction, fact: Fact) -> str | None:  # noqa: PLR0912
             calls.save(tx, call)
         case Account():
             return ledger.account(tx, fact)
-        case HoleInWatching():
-            ledger.hole(tx, fact)
+        case HoleBegun():
+            ledger.hole_begins(tx, fact)
+        case HoleEnded():
+            ledger.holes_end(tx, fact)
         case RaiseAlarm(key=key, subject=subject, at=at, params=params):
             alarms.raise_alarm(tx, key=key, subject=subject, at=at, params=params)
         case ResolveAlarm(key=key, subject=subject, at=at):

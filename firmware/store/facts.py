@@ -30,14 +30,25 @@ class LineKnown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HoleInWatching:
-    """Nobody watched ``line`` from ``since`` to ``until``: what happened on it then is this named fault."""
+class HoleBegun:
+    """Nobody watches ``line`` since then: what happens on it is this named fault, until `HoleEnded`.
+
+    Stored at once, so that a kill before anybody watches again forgets nothing. One that began before, for the same
+    fault, and has not ended is the same hole.
+    """
 
     line: LineId
     since: Instant
-    until: Instant
     fault: Fault = Fault.RECORDER_WAS_DOWN
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoleEnded:
+    """Somebody watches ``line`` again, or nobody needs to any more: every hole of it that is open ends at ``until``."""
+
+    line: LineId
+    until: Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +72,8 @@ Fact = (
     | SealFailed
     | LineMeasured
     | LineKnown
-    | HoleInWatching
+    | HoleBegun
+    | HoleEnded
     | ClockSet
     | SimReport
 )

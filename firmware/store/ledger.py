@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from sqlite_utils import Database
+
 from firmware.effects import Account
 from firmware.store import alarms, boot, outbox
 from firmware.store.boot import corrected
-from firmware.store.facts import HoleInWatching
-from firmware.store.transaction import Row, Transaction
+from firmware.store.facts import HoleBegun, HoleEnded
+from firmware.store.transaction import Row, Transaction, fetch
 
 DISPOSITION = """CASE
     WHEN l.fault IS NOT NULL THEN 'fault'
@@ -22,6 +24,10 @@ ENTRY = f"""
     FROM ledger l JOIN boot b ON b.boot_no = l.boot_no LEFT JOIN call c ON c.id = l.call_id
 """  # noqa: S608
 """ENTRY of docs/interfaces.md."""
+
+
+_OPEN = "kind = 'hole' AND until_utc_ms IS NULL"
+_OPEN_HOLE = f"SELECT * FROM ledger WHERE line = ? AND {_OPEN}"  # noqa: S608
 
 
 def account(tx: Transaction, fact: Account) -> str | None:
@@ -42,9 +48,11 @@ def account(tx: Transaction, fact: Account) -> str | None:
     )
 
 
-def hole(tx: Transaction, fact: HoleInWatching) -> str | None:
-    """Enters a stretch of time in which nobody watched the line."""
-    return _enter(
+def hole_begins(tx: Transaction, fact: HoleBegun) -> None:
+    """Enters a stretch of time in which nobody watches the line; its end is not known yet."""
+    if tx.row(f"{_OPEN_HOLE} AND fault = ?", (fact.line, fact.fault.value)) is not None:
+        return
+    _enter(
         tx,
         {
             "line": fact.line,
@@ -52,12 +60,25 @@ def hole(tx: Transaction, fact: HoleInWatching) -> str | None:
             "boot_no": boot.which(tx, fact.since),
             "at_utc_ms": fact.since.utc_ms,
             "at_boot_ns": fact.since.boot_ns,
-            "until_utc_ms": fact.until.utc_ms,
+            "until_utc_ms": None,
             "call_id": None,
             "fault": fact.fault.value,
             "detail": fact.detail,
         },
     )
+
+
+def holes_end(tx: Transaction, fact: HoleEnded) -> None:
+    """The line is watched again: its open holes get their end, and the cloud is told of each once more."""
+    for row in tx.rows(_OPEN_HOLE, (fact.line,)):
+        until = max(fact.until.utc_ms, row["at_utc_ms"])
+        tx.execute("UPDATE ledger SET until_utc_ms = ? WHERE id = ?", (until, row["id"]))
+        outbox.put(tx, "ledger.fault", {**row, "until_utc_ms": until, "disposition": "fault"})
+
+
+def lines_with_open_holes(db: Database) -> list[str]:
+    """Lines that nobody watches, as far as the ledger knows."""
+    return [row["line"] for row in fetch(db, f"SELECT DISTINCT line FROM ledger WHERE {_OPEN}")]  # noqa: S608
 
 
 def check_explained(tx: Transaction, entry_ids: list[str]) -> None:

@@ -295,3 +295,13 @@ def m0005_line_health(db: Database) -> None:
         ) STRICT;
         """
     )
+
+
+@migrations()
+def m0006_open_holes(db: Database) -> None:
+    """A hole in watching is stored when it begins: finding the open ones must not read the whole ledger."""
+    db.executescript(
+        """
+        CREATE INDEX ledger_open_hole ON ledger (line) WHERE kind = 'hole' AND until_utc_ms IS NULL;
+        """
+    )

@@ -12,7 +12,7 @@ from firmware.errors import ConflictError, RequestError
 from firmware.model import CallFlag, CallStatus, ChannelRole, LineId, Outcome
 from firmware.ports import Gap, GapCause, RecordingFailed, SealFailed
 from firmware.store import alarms, queries, settings
-from firmware.store.facts import HoleInWatching
+from firmware.store.facts import HoleBegun, HoleEnded
 from firmware.store.notes import cut_short_note
 from firmware.store.recovery import open_calls_as_stored
 from firmware.store.transaction import Committed, Transaction
@@ -79,7 +79,8 @@ def test_the_ledger_knows_what_every_event_became(world: World) -> None:
     world.store(
         [SaveCall(call=up), ring(up, at)],
         [Account(line=LINE, at=at.plus_s(1), kind="polarity_reversed", fault=Fault.REVERSAL_WITHOUT_CALL)],
-        [HoleInWatching(line=LINE, since=at.plus_s(2), until=at.plus_s(9))],
+        [HoleBegun(line=LINE, since=at.plus_s(2))],
+        [HoleEnded(line=LINE, until=at.plus_s(9))],
     )
     ledger = queries.ledger(world.read())
     assert ledger["balance"] == {"call": 3, "missed": 3, "fault": 2, "open": 1, "unexplained": 0}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from firmware.effects import SaveCall
 from firmware.model import CallStatus, EndReason, Outcome
 from firmware.store import queries
-from firmware.store.facts import ClockSet, HoleInWatching
+from firmware.store.facts import ClockSet, HoleBegun, HoleEnded
 from tests.store.world import LINE, START, World, ended, opened, outbox, ring, ringing, talking, whole_call
 
 YEARS_MS = 20 * 365 * 86_400_000
@@ -97,7 +97,7 @@ def test_every_period_gives_what_its_rows_say(world: World) -> None:
         world.reboot(off_s=300, wall_ms=wall_ms)
         now = world.clock.now()
         since = replace(here, boot_ns=now.boot_ns - (now.utc_ns - here.utc_ns))
-        world.store([HoleInWatching(line=LINE, since=since, until=now)])
+        world.store([HoleBegun(line=LINE, since=since), HoleEnded(line=LINE, until=now)])
     world.clock.set_wall_ms(START.utc_ms + 10_000_000)
     whole_call(world)
     db = world.read()
