@@ -129,6 +129,9 @@ class Box:
     def start(self) -> None:
         """From here on every line of the settings, and every found device, is watched."""
         assert self._server is not None
+        if self._last_seen is None:
+            # The very first start: from now on the box is expected to watch.
+            self._alive.touch(self._clock.now())
         self._server.start()
         self._after_commit.refresh()
         self._core.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -61,3 +62,26 @@ def test_a_call_that_ended_in_the_hole_is_listed_as_cut_short(build: Callable[..
     assert recording["status"] == "sealed"
     assert recording["cut_short"]
     assert not list((house.box.data / "spool").glob("*.raw")), "no orphan stays"
+
+
+def test_killed_again_before_the_line_is_back_the_hole_reaches_from_the_first_kill(build: Callable[..., House]) -> None:
+    house = build(sim=["sim-1"])
+    house.begin()
+    house.pull("module", "sim-1")
+    until(lambda: not house.line("sim-1")["present"], 20.0)
+    killed_utc_ms = house.kill()
+    house.recorder.revive()
+    # Long enough for marks of watching: the box watches, this line it does not see.
+    until(lambda: house.box.state() is not None, 30.0)
+    time.sleep(2.0)
+    again_utc_ms = house.kill()
+    house.put_back("module", "sim-1")
+    house.recorder.revive()
+    house.recorder.wait_until(lambda: house.box.lines_present({"sim-1"}), 30.0)
+
+    holes = {e["fault"]: e for e in house.ledger()["entries"] if e["kind"] == "hole"}
+    assert set(holes) == {"device_lost", "recorder_was_down"}
+    down = holes["recorder_was_down"]
+    assert down["at_utc_ms"] <= killed_utc_ms < again_utc_ms < down["until_utc_ms"]
+    assert holes["device_lost"]["at_utc_ms"] <= killed_utc_ms
+    assert holes["device_lost"]["until_utc_ms"] == down["until_utc_ms"]
