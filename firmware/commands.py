@@ -17,7 +17,7 @@ from firmware.runtime import LINE_REQUESTS, Runtime
 from firmware.settings import SettingsService
 from firmware.sim_commands import add_sim_commands
 from firmware.sim_desk import SimDesk
-from firmware.store import alarms
+from firmware.store import alarms, retention_ask
 from firmware.store.alarm_texts import ALARMS
 from firmware.store.database import SCHEMA_VERSION
 from firmware.store.writer import StoreWriter
@@ -54,6 +54,10 @@ def commands(
         store.call(lambda tx: alarms.resolve_alarm(tx, key=_of_another(key), subject=subject, at=tx.now))
         return {}
 
+    def retention_decide(ask: int, yes: bool, by: str) -> Json:
+        store.call(lambda tx: retention_ask.decide(tx, ask=ask, yes=yes, by=by))
+        return {}
+
     def config_get() -> Json:
         current = settings.get()
         return {"version": current.version, "document": current.document}
@@ -68,6 +72,7 @@ def commands(
     dispatcher.add("alarm.ack", acknowledge, {"alarm": int, "by": str})
     dispatcher.add("alarm.raise", raise_of_another, {"key": str, "subject": str, "detail": str})
     dispatcher.add("alarm.resolve", resolve_of_another, {"key": str, "subject": str})
+    dispatcher.add("retention.decide", retention_decide, {"ask": int, "yes": bool, "by": str})
     dispatcher.add("config.get", config_get)
     dispatcher.add("config.check", lambda document: {"faults": settings.check(document)}, {"document": str})
     dispatcher.add("config.apply", config_apply, {"base_version": int, "document": str, "by": str})

@@ -12,6 +12,7 @@ import attrs
 
 from firmware.config_checks import between, country_code, one_of_drivers, short_text, time_zone
 from firmware.config_faults import faults_in, place
+from firmware.config_retention import RetentionSettings
 from firmware.config_structure import structure
 from firmware.config_sync import SyncSettings
 from firmware.drivers import driver_type
@@ -47,12 +48,6 @@ class BoxSettings:
 class RecordingSettings:
     preroll_s: float = attrs.field(default=5.0, validator=between(0, 30))
     """Seconds of sound from before the call that go into its recording, so that the first word is never lost."""
-
-
-@attrs.frozen(kw_only=True)
-class RetentionSettings:
-    min_free_percent: int = attrs.field(default=10, validator=between(1, 90))
-    """The oldest recordings go when less than this part of the data partition is free."""
 
 
 @attrs.frozen(kw_only=True)
@@ -111,7 +106,7 @@ class Settings:
 
     box: BoxSettings = BoxSettings()
     recording: RecordingSettings = RecordingSettings()
-    retention: RetentionSettings = RetentionSettings()
+    retention: RetentionSettings = attrs.field(factory=RetentionSettings)
     panel: PanelSettings = PanelSettings()
     sync: SyncSettings = attrs.field(factory=SyncSettings)
     lines: tuple[LineSettings, ...] = ()

@@ -23,7 +23,7 @@ from firmware.store.transaction import Row, Transaction, fetch
 
 TABLES = (
     "call", "recording", "gap", "ledger", "alarm", "setting", "line", "boot", "outbox_event", "outbox_file",
-    "quarantine",
+    "quarantine", "call_protection", "deletion",
 )  # fmt: skip
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import shutil
 import sqlite3
-import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from firmware.clock import SystemClock
-from firmware.config import RetentionSettings
+from firmware.config_retention import CloudCopy, RetentionSettings, retention_part
 from firmware.errors import StoreError
 from firmware.ports import Clock
 from firmware.store import alarms, settings
@@ -34,7 +33,8 @@ def run(data_dir: Path, clock: Clock | None = None) -> int:
     clock = clock or SystemClock()
     writer = SecondWriter(data_dir / "offhook.db", clock)
     try:
-        room = make_room(writer, data_dir, min_free_percent=min_free_percent(writer))
+        rules, cloud, version = rules_in_force(writer)
+        room = make_room(writer, data_dir, rules=rules, cloud=cloud, settings_version=version)
         saved = back_up(writer, data_dir, clock)
         damaged = scrub(writer, data_dir)
     finally:
@@ -45,26 +45,19 @@ def run(data_dir: Path, clock: Clock | None = None) -> int:
             "offhook": {"deleted": room.recordings, "enough_room": room.enough, "damaged": damaged, "backup": saved}
         },
     )
-    return 0 if room.enough and saved and not damaged else 1
+    return 0 if room.enough and not room.asked and saved and not damaged else 1
 
 
-def min_free_percent(writer: SecondWriter) -> int:
-    """From the settings in force; the default when there are none, or when they do not say.
+def rules_in_force(writer: SecondWriter) -> tuple[RetentionSettings, CloudCopy, int]:
+    """The rules, what goes to a cloud, and the version of the settings that says so; 0 before the first settings.
 
-    Only this table is read: parsing the whole document would load every line driver.
+    Only these tables are read: parsing the whole document would load every line driver.
     """
     current = settings.newest(writer.db)
-    default = RetentionSettings()
     if current is None:
-        return default.min_free_percent
-    try:
-        table = tomllib.loads(current.document).get("retention", {})
-        return RetentionSettings(
-            min_free_percent=table.get("min_free_percent", default.min_free_percent)
-        ).min_free_percent
-    except (tomllib.TOMLDecodeError, ValueError, TypeError, AttributeError) as error:
-        log.error("retention settings cannot be read, using the default", extra={"offhook": {"reason": str(error)}})
-        return default.min_free_percent
+        return RetentionSettings(), CloudCopy.NOTHING, 0
+    rules, cloud = retention_part(current.document)
+    return rules, cloud, current.version
 
 
 def back_up(writer: SecondWriter, data_dir: Path, clock: Clock) -> bool:

@@ -324,8 +324,9 @@ ALARMS: dict[str, AlarmText] = {
     ),
     "retention_deleted": AlarmText(
         _I,
-        "To keep {min_free_percent} % of the disk free, the sound of {count} recordings was deleted (up to {until})",
-        "为保持磁盘 {min_free_percent}% 空闲，已删除 {count} 条旧录音的声音（截至 {until}）",
+        "By the rules of storage the sound of {count} recordings was deleted (up to {until}); {min_free_percent} % of "
+        "the disk is kept free",
+        "按照存储规则已删除 {count} 条录音的声音（截至 {until}）；磁盘保持 {min_free_percent}% 空闲",
         "Nothing, if this is meant. Else put in a bigger card or export recordings sooner. The call list is complete.",
         "如符合预期，无需处理；否则请更换更大的存储卡或更早导出录音。通话列表仍然完整。",
     ),
@@ -335,6 +336,22 @@ ALARMS: dict[str, AlarmText] = {
         "磁盘仅剩 {free_percent}% 空闲，已没有可删除的录音",
         "Remove other files from the disk or put in a bigger card, before recording stops.",
         "请在录音停止前删除磁盘上的其他文件或更换更大的存储卡。",
+    ),
+    "retention_asks": AlarmText(
+        _W,
+        "The rules would delete the sound of {count} recordings at once, {percent} % of what is kept (up to {until}). "
+        "Nothing is deleted before somebody says yes",
+        "按照规则将一次删除 {count} 条录音的声音，占现存录音的 {percent}%（截至 {until}）。在有人确认之前不会删除",
+        "Open Settings, Storage: look at what would go, then say yes or no, or change the rules. Check the clock.",
+        "请打开“设置”中的“存储”：查看将被删除的录音，然后选择是或否，或修改规则。同时请检查设备时钟。",
+    ),
+    "retention_unsynced": AlarmText(
+        _C,
+        "Only {free_percent} % of the disk is free, and {count} recordings that could go are not in the cloud yet",
+        "磁盘仅剩 {free_percent}% 空闲，而可以删除的 {count} 条录音尚未上传到云端",
+        "Bring the connection to the cloud back, put in a bigger card, or allow in Settings, Storage that sound is "
+        "deleted before the cloud has it. Else recording stops when the disk is full.",
+        "请恢复与云端的连接、更换更大的存储卡，或在“设置”的“存储”中允许删除尚未上传的录音。否则磁盘写满后录音将停止。",
     ),
     "file_damaged": AlarmText(
         _C,

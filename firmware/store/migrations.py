@@ -305,3 +305,56 @@ def m0006_open_holes(db: Database) -> None:
         CREATE INDEX ledger_open_hole ON ledger (line) WHERE kind = 'hole' AND until_utc_ms IS NULL;
         """
     )
+
+
+@migrations()
+def m0007_keeping(db: Database) -> None:
+    """What people protect, what was deleted and why, and deletions that wait for a person's word."""
+    db.executescript(
+        """
+        -- No rule deletes the sound of such a call, however full the disk is.
+        CREATE TABLE call_protection (
+            call_id TEXT PRIMARY KEY REFERENCES call (id) ON DELETE CASCADE,
+            reason TEXT NOT NULL DEFAULT '',
+            by TEXT NOT NULL,
+            at_utc_ms INTEGER NOT NULL
+        ) STRICT;
+
+        -- One row per deleted recording, for ever: the page copies it into its audit log.
+        CREATE TABLE deletion (
+            n INTEGER PRIMARY KEY AUTOINCREMENT,
+            recording_id TEXT NOT NULL,
+            call_id TEXT NOT NULL,
+            line TEXT NOT NULL,
+            rule TEXT NOT NULL CHECK (rule IN ('days', 'space', 'not_to_be_recorded', 'person')),
+            by TEXT NOT NULL,
+            reason TEXT NOT NULL DEFAULT '',
+            stored INTEGER NOT NULL,                -- the cloud had it
+            bytes INTEGER NOT NULL,
+            at_utc_ms INTEGER NOT NULL
+        ) STRICT;
+        CREATE TRIGGER deletion_never_changes BEFORE UPDATE ON deletion
+        BEGIN
+            SELECT raise(ABORT, 'what was deleted never changes');
+        END;
+        CREATE TRIGGER deletion_stays BEFORE DELETE ON deletion
+        BEGIN
+            SELECT raise(ABORT, 'what was deleted never changes');
+        END;
+
+        -- A run of the janitor that wants to delete more than it may without asking.
+        CREATE TABLE retention_ask (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            at_utc_ms INTEGER NOT NULL,
+            recordings INTEGER NOT NULL,
+            bytes INTEGER NOT NULL,
+            kept INTEGER NOT NULL,                  -- recordings that are kept at that moment
+            newest_utc_ms INTEGER NOT NULL,         -- start of the newest recording among those to go
+            settings_version INTEGER NOT NULL,      -- whose rules they are
+            used_utc_ms INTEGER,                    -- when a run went by a yes: it counts once
+            decision TEXT CHECK (decision IN ('yes', 'no')),
+            decided_by TEXT,
+            decided_utc_ms INTEGER
+        ) STRICT;
+        """
+    )

@@ -1,17 +1,22 @@
-"""Deletes the oldest sealed sound when the disk runs short; calls, ledger and the recordings' rows always stay."""
+"""Deletes sound by the rules of the settings; calls, ledger and the recordings' rows always stay.
+
+A recording is marked first and its files go afterwards, so that a power cut in between leaves no row that promises
+sound which is gone; `finish_deletions` does the rest at the next run.
+"""
 
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 
-from sqlite_utils import Database
-
-from firmware.store import alarms, outbox
+from firmware.config_retention import CloudCopy, RetentionSettings
+from firmware.store import alarms, retention_ask
+from firmware.store.deletion import mark_deleted
+from firmware.store.retention_plan import Plan, Space, Victim, least_room, plan, space_of
 from firmware.store.second_writer import SecondWriter
 from firmware.store.transaction import Row, Transaction, fetch
 
@@ -24,27 +29,14 @@ SLACK_BYTES = 8 * 1024 * 1024
 """A run deletes at most this much more than what lacked at its start: where a file system frees space late, or somebody
 else fills it, deleting on and on would not help."""
 
+EMERGENCY_PERCENT = 2.0
+"""While a question waits for an answer, so much of the disk is kept free all the same: recording goes before asking."""
+
 QUIET_DAYS = 7
 """After so long without a deletion the note about it is taken back."""
 
-
-@dataclass(frozen=True, slots=True)
-class Space:
-    total_bytes: int
-    free_bytes: int
-
-    @property
-    def free_percent(self) -> float:
-        return 100 * self.free_bytes / self.total_bytes if self.total_bytes else 100.0
-
-    def lacks_bytes(self, min_free_percent: float) -> int:
-        return max(0, round(self.total_bytes * min_free_percent / 100) - self.free_bytes)
-
-
-def space_of(folder: Path) -> Space:
-    """The file system that holds ``folder``, as an ordinary user may fill it."""
-    usage = shutil.disk_usage(folder)
-    return Space(usage.total, usage.free)
+BY = "retention"
+"""Who deleted it, as the log of deletions says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,36 +45,77 @@ class Deleted:
     bytes: int
     enough: bool
     """As much is free now as the settings ask for."""
+    asked: bool = False
+    """Nothing more is deleted before a person has answered."""
 
 
 def make_room(
-    writer: SecondWriter, data_dir: Path, *, min_free_percent: int, space: Callable[[Path], Space] = space_of
+    writer: SecondWriter,
+    data_dir: Path,
+    *,
+    rules: RetentionSettings,
+    cloud: CloudCopy = CloudCopy.NOTHING,
+    settings_version: int = 0,
+    space: Callable[[Path], Space] = space_of,
 ) -> Deleted:
-    """Deletes until ``min_free_percent`` of the disk is free. What is in the cloud already goes first, then the oldest.
-
-    A recording is marked first and its files go afterwards, so that a power cut in between leaves no row that promises
-    sound which is gone; `finish_deletions` does the rest at the next run.
-    """
+    """One run: what ``rules`` want gone goes, unless that is so much that a person must say yes first."""
     finish_deletions(writer, data_dir)
-    count = size = 0
-    until_ms = 0
-    budget = space(data_dir).lacks_bytes(min_free_percent) + SLACK_BYTES
-    while (lacking := space(data_dir).lacks_bytes(min_free_percent)) and size < budget:
-        victims = _victims(writer.db, lacking)
-        if not victims:
-            break
-        writer.write(lambda tx, rows=victims: _mark(tx, rows))  # type: ignore[misc]
-        count += len(victims)
-        size += sum(row["bytes"] for row in victims)
-        until_ms = max(until_ms, *(row["started_utc_ms"] for row in victims))
-        finish_deletions(writer, data_dir)
+    now_ms = writer.now().utc_ms
+    at_first = space(data_dir)
+    wanted = plan(writer.db, rules, cloud=cloud, space=at_first, now_utc_ms=now_ms)
+    permission = writer.write(lambda tx: retention_ask.permission(tx, wanted, settings_version))
+    if permission is retention_ask.Permission.WAIT:
+        percent = min(EMERGENCY_PERCENT, rules.min_free_percent / 2)
+        wanted = least_room(writer.db, rules, cloud=cloud, space=at_first, percent=percent)
+    elif permission is retention_ask.Permission.REFUSED:
+        wanted = Plan((), wanted.kept, wanted.waiting_for_cloud, wanted.protected, wanted.still_lacking_bytes)
+    gone = _delete(writer, data_dir, wanted.victims)
+    if permission is retention_ask.Permission.GO:
+        gone += _until_free(writer, data_dir, rules=rules, cloud=cloud, space=space)
     now_free = space(data_dir)
-    enough = now_free.lacks_bytes(min_free_percent) == 0
-    exhausted = not enough and not _victims(writer.db, 1)
-    writer.write(lambda tx: _tell(tx, count, until_ms, min_free_percent, now_free if exhausted else None))
-    if count:
-        log.warning("deleted old sound", extra={"offhook": {"recordings": count, "bytes": size, "enough": enough}})
-    return Deleted(count, size, enough)
+    enough = now_free.lacks_bytes(rules.min_free_percent) == 0
+    asked = permission is not retention_ask.Permission.GO
+    left = plan(writer.db, rules, cloud=cloud, space=now_free, now_utc_ms=now_ms)
+    stuck = not enough and (not left.victims or permission is retention_ask.Permission.REFUSED)
+    writer.write(lambda tx: _tell(tx, gone, rules.min_free_percent, now_free if stuck else None, left))
+    size = sum(victim.bytes for victim in gone)
+    if gone:
+        log.warning("deleted old sound", extra={"offhook": {"recordings": len(gone), "bytes": size, "enough": enough}})
+    return Deleted(len(gone), size, enough, asked)
+
+
+def _until_free(
+    writer: SecondWriter,
+    data_dir: Path,
+    *,
+    rules: RetentionSettings,
+    cloud: CloudCopy,
+    space: Callable[[Path], Space],
+) -> list[Victim]:
+    """Sizes in the database are not quite what a file system gives back: goes on until it is enough, within limits."""
+    gone: list[Victim] = []
+    while sum(victim.bytes for victim in gone) < SLACK_BYTES:
+        now = space(data_dir)
+        if not now.lacks_bytes(rules.min_free_percent):
+            break
+        more = least_room(writer.db, rules, cloud=cloud, space=now, percent=rules.min_free_percent).victims
+        if not more:
+            break
+        gone += _delete(writer, data_dir, more[:AT_ONCE])
+    return gone
+
+
+def _delete(writer: SecondWriter, data_dir: Path, victims: Sequence[Victim]) -> list[Victim]:
+    for start in range(0, len(victims), AT_ONCE):
+        some = victims[start : start + AT_ONCE]
+        writer.write(lambda tx, some=some: _mark(tx, some))  # type: ignore[misc]
+        finish_deletions(writer, data_dir)
+    return list(victims)
+
+
+def _mark(tx: Transaction, victims: Sequence[Victim]) -> None:
+    for rule, same in groupby(victims, key=lambda victim: victim.rule):
+        mark_deleted(tx, [victim.row | {"stored": victim.in_cloud} for victim in same], rule=rule, by=BY)
 
 
 def finish_deletions(writer: SecondWriter, data_dir: Path) -> int:
@@ -100,34 +133,6 @@ def finish_deletions(writer: SecondWriter, data_dir: Path) -> int:
     return len(rows)
 
 
-def _victims(db: Database, lacking_bytes: int) -> list[Row]:
-    rows = fetch(
-        db,
-        """
-        SELECT r.id, r.call_id, r.line, r.started_utc_ms, coalesce(r.flac_size, 0) + coalesce(r.opus_size, 0) AS bytes,
-            EXISTS (SELECT 1 FROM outbox_file f WHERE f.recording_id = r.id AND f.sha256 = r.flac_sha256
-                AND f.state = 'stored') AS stored
-        FROM recording r WHERE r.status = 'sealed'
-        ORDER BY stored DESC, r.boot_no, r.started_boot_ns, r.id LIMIT ?
-        """,
-        (AT_ONCE,),
-    )
-    chosen: list[Row] = []
-    for row in rows:
-        if sum(victim["bytes"] for victim in chosen) >= lacking_bytes:
-            break
-        chosen.append(row)
-    return chosen
-
-
-def _mark(tx: Transaction, rows: Sequence[Row]) -> None:
-    for row in rows:
-        tx.execute("UPDATE recording SET status = 'deleted' WHERE id = ? AND status = 'sealed'", (row["id"],))
-        outbox.withdraw_files(tx, row["id"])
-        body = {"id": row["id"], "call_id": row["call_id"], "line": row["line"], "status": "deleted"}
-        outbox.put(tx, "recording.deleted", body | {"reason": "retention", "stored": bool(row["stored"])})
-
-
 def _forget_paths(tx: Transaction, rows: Sequence[Row]) -> None:
     for row in rows:
         tx.execute(
@@ -140,10 +145,11 @@ def _files(data_dir: Path, row: Row) -> list[Path]:
     return [*paths, (data_dir / row["flac_path"]).with_suffix(".chain.jsonl")]
 
 
-def _tell(tx: Transaction, count: int, until_ms: int, min_free_percent: int, too_little: Space | None) -> None:
-    if count:
+def _tell(tx: Transaction, gone: Sequence[Victim], min_free_percent: int, too_little: Space | None, left: Plan) -> None:
+    if gone:
+        until_ms = max(victim.started_utc_ms for victim in gone)
         until = datetime.fromtimestamp(until_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
-        params = {"count": str(count), "until": until, "min_free_percent": str(min_free_percent)}
+        params = {"count": str(len(gone)), "until": until, "min_free_percent": str(min_free_percent)}
         alarms.raise_alarm(tx, key="retention_deleted", subject="disk", at=tx.now, params=params)
     else:
         long_ago_ms = tx.now.utc_ms - QUIET_DAYS * 86_400_000
@@ -152,8 +158,13 @@ def _tell(tx: Transaction, count: int, until_ms: int, min_free_percent: int, too
             (long_ago_ms,),
         ):
             alarms.resolve_alarm(tx, key="retention_deleted", subject="disk", at=tx.now)
+    _tell_of(tx, "retention_unsynced", too_little if left.waiting_for_cloud else None, left.waiting_for_cloud)
+    _tell_of(tx, "retention_exhausted", None if left.waiting_for_cloud else too_little)
+
+
+def _tell_of(tx: Transaction, key: str, too_little: Space | None, count: int = 0) -> None:
     if too_little is None:
-        alarms.resolve_alarm(tx, key="retention_exhausted", subject="disk", at=tx.now)
-    elif not alarms.stands(tx.db, "retention_exhausted"):
-        params = {"free_percent": f"{too_little.free_percent:.1f}"}
-        alarms.raise_alarm(tx, key="retention_exhausted", subject="disk", at=tx.now, params=params)
+        alarms.resolve_alarm(tx, key=key, subject="disk", at=tx.now)
+    elif not alarms.stands(tx.db, key):
+        params = {"free_percent": f"{too_little.free_percent:.1f}", "count": str(count)}
+        alarms.raise_alarm(tx, key=key, subject="disk", at=tx.now, params=params)

@@ -16,7 +16,10 @@ from firmware.store.transaction import Row, Transaction, fetch
 
 log = logging.getLogger("offhook.store")
 
-TABLES = ("boot", "line", "call", "recording", "gap", "ledger", "alarm", "setting", "outbox_file", "quarantine")
+TABLES = (
+    "boot", "line", "call", "recording", "gap", "ledger", "alarm", "setting", "outbox_file", "quarantine",
+    "call_protection", "deletion",
+)  # fmt: skip
 """In the order their references need. The outbox's records get new numbers and come by `requeue`."""
 
 

@@ -11,6 +11,7 @@ from sqlite_utils import Database
 
 from firmware.clock import boot_id
 from firmware.errors import StoreError
+from firmware.model import Instant
 from firmware.ports import Clock
 from firmware.store import boot
 from firmware.store.ballast import Ballast
@@ -46,6 +47,10 @@ class SecondWriter:
             raise StoreError(
                 f"cannot write {self._path}: {error}. Is another program using it, or the disk full?"
             ) from error
+
+    def now(self) -> Instant:
+        """By the clock that its transactions are stamped with."""
+        return self._clock.now()
 
     def close(self) -> None:
         self.db.close()

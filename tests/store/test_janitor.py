@@ -11,14 +11,17 @@ from pathlib import Path
 import pytest
 
 from firmware import janitor
+from firmware.config_retention import RetentionSettings
 from firmware.effects import SaveCall
 from firmware.model import Call
 from firmware.store import queries, settings
-from firmware.store.retention import Space, finish_deletions, make_room
+from firmware.store.retention import finish_deletions, make_room
+from firmware.store.retention_plan import Space
 from firmware.store.scrub import scrub
 from firmware.store.second_writer import SecondWriter
 from tests.store.world import World, opened, outbox, ringing, sealed_files, talking, whole_call
 
+TEN_PERCENT = RetentionSettings()
 SIZE = 1024 * 1024
 TOTAL = 100 * SIZE
 
@@ -52,7 +55,7 @@ def test_the_oldest_sound_goes_until_there_is_room_and_the_list_stays(world: Wor
     calls = [whole_call(world, size=SIZE) for _ in range(6)]
     card = Card(world.data_dir, other_bytes=TOTAL - 12 * SIZE - 7 * SIZE)  # 7 % are free
     writer = _writer(world)
-    done = make_room(writer, world.data_dir, min_free_percent=10, space=card)
+    done = make_room(writer, world.data_dir, rules=TEN_PERCENT, space=card)
     assert (done.recordings, done.enough) == (2, True)
     status = _sound(world)
     assert [status[call.id] for call in calls] == ["deleted"] * 2 + ["sealed"] * 4
@@ -69,7 +72,7 @@ def test_the_oldest_sound_goes_until_there_is_room_and_the_list_stays(world: Wor
     assert {row["recording_id"] for row in world.rows("SELECT recording_id FROM outbox_file")} == {
         f"{call.id}.p1" for call in calls[2:]
     }
-    assert make_room(writer, world.data_dir, min_free_percent=10, space=card).recordings == 0
+    assert make_room(writer, world.data_dir, rules=TEN_PERCENT, space=card).recordings == 0
 
 
 def test_what_the_cloud_has_goes_first(world: World) -> None:
@@ -79,7 +82,7 @@ def test_what_the_cloud_has_goes_first(world: World) -> None:
         lambda tx: tx.execute("UPDATE outbox_file SET state = 'stored' WHERE recording_id = ?", (f"{calls[1].id}.p1",))
     )
     card = Card(world.data_dir, other_bytes=TOTAL - 6 * SIZE - 9 * SIZE)
-    assert make_room(writer, world.data_dir, min_free_percent=10, space=card).recordings == 1
+    assert make_room(writer, world.data_dir, rules=TEN_PERCENT, space=card).recordings == 1
     assert _sound(world) == {calls[0].id: "sealed", calls[1].id: "deleted", calls[2].id: "sealed"}
 
 
@@ -91,20 +94,20 @@ def test_open_and_unsealed_recordings_are_never_touched_and_the_admin_is_told(wo
     raw.parent.mkdir()
     raw.write_bytes(b"\0" * SIZE)
     writer = _writer(world)
-    done = make_room(writer, world.data_dir, min_free_percent=10, space=lambda _: Space(TOTAL, SIZE))
+    done = make_room(writer, world.data_dir, rules=TEN_PERCENT, space=lambda _: Space(TOTAL, SIZE))
     assert (done.recordings, done.enough) == (0, False)
     assert raw.stat().st_size == SIZE
     (alarm,) = queries.standing_alarms(world.read())
     assert (alarm["key"], alarm["severity"]) == ("retention_exhausted", "critical")
     assert "1.0 %" in alarm["text"]["en"]
-    make_room(writer, world.data_dir, min_free_percent=10, space=lambda _: Space(TOTAL, 50 * SIZE))
+    make_room(writer, world.data_dir, rules=TEN_PERCENT, space=lambda _: Space(TOTAL, 50 * SIZE))
     assert queries.standing_alarms(world.read()) == []
 
 
 def test_a_disk_that_gives_nothing_back_does_not_cost_all_recordings(world: World) -> None:
     for _ in range(30):
         whole_call(world, size=SIZE)
-    done = make_room(_writer(world), world.data_dir, min_free_percent=10, space=lambda _: Space(TOTAL, 9 * SIZE))
+    done = make_room(_writer(world), world.data_dir, rules=TEN_PERCENT, space=lambda _: Space(TOTAL, 9 * SIZE))
     assert not done.enough
     assert done.recordings <= 8
 
@@ -172,7 +175,7 @@ def test_a_second_run_the_same_day_makes_no_second_backup(world: World) -> None:
 def test_the_settings_say_how_much_stays_free(world: World, document: str, percent: int) -> None:
     writer = _writer(world)
     writer.write(lambda tx: settings.apply(tx, base_version=0, document=document, by="anna"))
-    assert janitor.min_free_percent(writer) == percent
+    assert janitor.rules_in_force(writer)[0].min_free_percent == percent
 
 
 def test_it_works_beside_a_recorder_that_writes(world: World) -> None:
@@ -181,7 +184,7 @@ def test_it_works_beside_a_recorder_that_writes(world: World) -> None:
     recorder.start()
     for _ in range(50):
         recorder.submit([SaveCall(call=ringing(world.clock.pass_s(1)))])
-    make_room(_writer(world), world.data_dir, min_free_percent=10, space=lambda _: Space(TOTAL, 9 * SIZE))
+    make_room(_writer(world), world.data_dir, rules=TEN_PERCENT, space=lambda _: Space(TOTAL, 9 * SIZE))
     recorder.stop(10)
     told = outbox(world)
     assert [seq for seq, _, _ in told] == list(range(1, len(told) + 1))
