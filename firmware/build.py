@@ -116,6 +116,7 @@ class Box:
             found=self._plugged_in.devices,
             version=version("offhook"),
             reconfigured=self._reconfigured,
+            data_dir=data_dir,
             sims=self._sims,
         )
         self._server = IpcServer(run_dir / "recorder.sock", dispatcher, self._live.full_state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from firmware.edges_command import raw_edges
@@ -17,9 +18,10 @@ from firmware.runtime import LINE_REQUESTS, Runtime
 from firmware.settings import SettingsService
 from firmware.sim_commands import add_sim_commands
 from firmware.sim_desk import SimDesk
-from firmware.store import alarms, retention_ask
+from firmware.store import alarms, boot, retention_ask
 from firmware.store.alarm_texts import ALARMS
 from firmware.store.database import SCHEMA_VERSION
+from firmware.store.erasure import erase_recording
 from firmware.store.writer import StoreWriter
 
 
@@ -33,6 +35,7 @@ def commands(
     found: Callable[[], list[FoundDevice]],
     version: str,
     reconfigured: Callable[[], None],
+    data_dir: Path = Path(),
     sims: SimDesk | None = None,
 ) -> Dispatcher:
     """Every command but ``subscribe``, which is the server's own. ``reconfigured`` makes applied settings real."""
@@ -67,7 +70,18 @@ def commands(
         reconfigured()
         return {"version": applied}
 
+    def erase(recording: str, by: str, reason: str) -> Json:
+        return {"erased": erase_recording(store, data_dir, recording=recording, by=by, reason=reason)}
+
+    def clock_told(source: str) -> Json:
+        if source != "cloud":
+            raise RequestError("bad_request", f'the clock can be told by "cloud", not {source!r:.40}')
+        store.call(lambda tx: boot.follow_clock(tx, source=source))
+        return {}
+
     dispatcher.add("hello", hello)
+    dispatcher.add("recording.erase", erase, {"recording": str, "by": str, "reason": str})
+    dispatcher.add("clock.told", clock_told, {"source": str})
     dispatcher.add("state", live.full_state)
     dispatcher.add("alarm.ack", acknowledge, {"alarm": int, "by": str})
     dispatcher.add("alarm.raise", raise_of_another, {"key": str, "subject": str, "detail": str})

@@ -12,9 +12,11 @@ import attrs
 
 from firmware.config_checks import between, country_code, one_of_drivers, short_text, time_zone
 from firmware.config_faults import faults_in, place
+from firmware.config_home_assistant import HomeAssistantSettings
 from firmware.config_retention import RetentionSettings
 from firmware.config_structure import structure
 from firmware.config_sync import SyncSettings
+from firmware.config_webhooks import MOST_WEBHOOKS, WebhookSettings
 from firmware.drivers import driver_type
 from firmware.errors import ConfigError
 from firmware.minutes import Plan
@@ -109,7 +111,16 @@ class Settings:
     retention: RetentionSettings = attrs.field(factory=RetentionSettings)
     panel: PanelSettings = PanelSettings()
     sync: SyncSettings = attrs.field(factory=SyncSettings)
+    home_assistant: HomeAssistantSettings = attrs.field(factory=HomeAssistantSettings)
+    webhooks: tuple[WebhookSettings, ...] = ()
     lines: tuple[LineSettings, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        ids = [hook.id for hook in self.webhooks]
+        if len(ids) > MOST_WEBHOOKS:
+            raise ValueError(f"at most {MOST_WEBHOOKS} webhooks, not {len(ids)}")
+        if twice := sorted({each for each in ids if ids.count(each) > 1}):
+            raise ValueError(f"the webhook id {twice[0]!r} stands twice; ids are used once")
 
     def country_of(self, line: LineSettings) -> str:
         return line.country or self.box.country

@@ -71,4 +71,4 @@ def retention_part(document: str) -> tuple[RetentionSettings, CloudCopy]:
         settings = structure(table, RetentionSettings)
     except (tomllib.TOMLDecodeError, cattrs.BaseValidationError, ValueError):
         settings = RetentionSettings()
-    return settings, CloudCopy.of(sync_part(document)[0])
+    return settings, CloudCopy.of(sync_part(document).sync)

@@ -57,7 +57,8 @@ class _Service:
 
     def run(self) -> None:
         in_force, document = self._outbox.settings()
-        settings, zone = sync_part(document)
+        part = sync_part(document)
+        settings = part.sync
         self._notifier.ready(self._say(settings))
         log.info(self._say(settings))
         lost = self._outbox.sweep()
@@ -65,12 +66,13 @@ class _Service:
             self._alarms.raise_alarm("sync_file_lost", recording, "its file is gone", now_s=self._now_s())
         while not self._stop.is_set():
             in_force, document = self._outbox.settings()
-            settings, zone = sync_part(document)
+            part = sync_part(document)
+            settings = part.sync
             dev = self._device_id(settings) if settings.enabled else None
             if dev is None:
                 self._rest(settings)
             else:
-                self._work(settings, zone=zone, dev=dev, in_force=in_force)
+                self._work(settings, zone=part.time_zone, dev=dev, in_force=in_force)
         self._notifier.stopping()
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ def command() -> None:
 @pass_box
 def status(box: Box, as_json: bool) -> None:
     """Shows what waits for the cloud, since when, and why."""
-    from sync.desk import status as shown  # noqa: PLC0415 - loaded when used
+    from firmware.sync_desk import status as shown  # noqa: PLC0415 - loaded when used
 
     found = shown(box.run_dir)
     if as_json:
@@ -63,7 +63,7 @@ def resume(box: Box) -> None:
 @pass_box
 def test(box: Box, as_json: bool) -> None:
     """Proves the whole path: the receiver's answer, the waiting records, and a file of 1 MB that it checks."""
-    from sync.desk import wish  # noqa: PLC0415
+    from firmware.sync_desk import wish  # noqa: PLC0415
 
     answer = wish(box.run_dir, "test", deadline_s=_TEST_S)
     if as_json:
@@ -86,7 +86,7 @@ def run(box: Box) -> None:
 
 
 def _wish(box: Box, what: str, **args: Any) -> None:
-    from sync.desk import wish  # noqa: PLC0415
+    from firmware.sync_desk import wish  # noqa: PLC0415
 
     answer = wish(box.run_dir, what, **args)
     if not answer["ok"]:

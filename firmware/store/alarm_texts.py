@@ -78,6 +78,14 @@ ALARMS: dict[str, AlarmText] = {
         "Make room in the cloud. Recordings are kept here and sent when there is room.",
         "请在云端腾出空间。录音保存在本机，有空间后会自动发送。",
     ),
+    "sync_webhook": AlarmText(
+        _W,
+        "A webhook does not get through ({subject}): {detail}",
+        "Webhook 无法送达（{subject}）：{detail}",
+        "Check the address in the settings and the program behind it; what failed can be sent again from the "
+        "delivery log.",
+        "请检查设置中的地址及其后端程序；失败的消息可在投递记录中重新发送。",
+    ),
     # Lines and sound
     "line_down": AlarmText(
         _C,

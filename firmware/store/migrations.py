@@ -358,3 +358,41 @@ def m0007_keeping(db: Database) -> None:
         ) STRICT;
         """
     )
+
+
+@migrations()
+def m0008_webhooks_and_volume(db: Database) -> None:
+    """Webhooks: secrets, how far each is, what was delivered. Sync: how much was sent on which day."""
+    db.executescript(
+        """
+        -- One row per webhook of the settings, made by the sync process when it first sees it.
+        CREATE TABLE webhook (
+            id TEXT PRIMARY KEY,
+            secret TEXT NOT NULL,                   -- "whsec_" and base64, as Standard Webhooks write it
+            old_secret TEXT,                        -- signs as well until old_until_utc_ms
+            old_until_utc_ms INTEGER NOT NULL DEFAULT 0,
+            upto_seq INTEGER NOT NULL,              -- outbox_event rows up to this one have become deliveries
+            gone INTEGER NOT NULL DEFAULT 0,        -- it answered 410: nothing more goes there until it is changed
+            url TEXT NOT NULL
+        ) STRICT;
+
+        CREATE TABLE webhook_delivery (
+            id TEXT PRIMARY KEY,                    -- the header webhook-id: the same at every attempt
+            webhook TEXT NOT NULL REFERENCES webhook (id) ON DELETE CASCADE,
+            seq INTEGER,                            -- outbox_event; NULL: a test
+            type TEXT NOT NULL,
+            state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'failed')),
+            attempts INTEGER NOT NULL DEFAULT 0,
+            made_utc_ms INTEGER NOT NULL,
+            next_utc_ms INTEGER NOT NULL DEFAULT 0,
+            done_utc_ms INTEGER,
+            http_status INTEGER,                    -- of the last attempt
+            took_ms INTEGER,
+            error TEXT
+        ) STRICT;
+        CREATE INDEX webhook_delivery_due ON webhook_delivery (webhook, next_utc_ms) WHERE state = 'pending';
+        CREATE INDEX webhook_delivery_log ON webhook_delivery (webhook, made_utc_ms);
+
+        CREATE TABLE sync_volume (day TEXT PRIMARY KEY, bytes INTEGER NOT NULL) STRICT;
+        """
+    )

@@ -127,20 +127,22 @@ def finish_deletions(writer: SecondWriter, data_dir: Path) -> int:
     for start in range(0, len(rows), AT_ONCE):
         some = rows[start : start + AT_ONCE]
         for row in some:
-            for path in _files(data_dir, row):
+            for path in files_of(data_dir, row):
                 path.unlink(missing_ok=True)
-        writer.write(lambda tx, rows=some: _forget_paths(tx, rows))  # type: ignore[misc]
+        writer.write(lambda tx, rows=some: forget_paths(tx, rows))  # type: ignore[misc]
     return len(rows)
 
 
-def _forget_paths(tx: Transaction, rows: Sequence[Row]) -> None:
+def forget_paths(tx: Transaction, rows: Sequence[Row]) -> None:
+    """Their files are gone."""
     for row in rows:
         tx.execute(
             "UPDATE recording SET flac_path = NULL, opus_path = NULL, peaks_path = NULL WHERE id = ?", (row["id"],)
         )
 
 
-def _files(data_dir: Path, row: Row) -> list[Path]:
+def files_of(data_dir: Path, row: Row) -> list[Path]:
+    """Every file of a recording, as its row names them."""
     paths = [data_dir / row[name] for name in ("flac_path", "opus_path", "peaks_path") if row[name]]
     return [*paths, (data_dir / row["flac_path"]).with_suffix(".chain.jsonl")]
 
