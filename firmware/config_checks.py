@@ -20,7 +20,7 @@ def did_you_mean(value: str, choices: Iterable[str]) -> str:
     by_folded = {choice.casefold(): choice for choice in choices}
     folded = value.casefold()
     close = difflib.get_close_matches(folded, by_folded, n=3, cutoff=0.55)
-    # A slip of the keyboard keeps the length: "boks" is nearer to "box" than to "webhooks", though all of it is in there.
+    # A slip of the keyboard keeps the length: "boks" means "box", though all of it stands in "webhooks", too.
     close.sort(key=lambda c: 0.04 * abs(len(c) - len(folded)) - difflib.SequenceMatcher(None, c, folded).ratio())
     return f"; did you mean {by_folded[close[0]]!r}?" if close else ""
 
