@@ -71,6 +71,9 @@ class Ring(LineEvent):
 class RingPaused(LineEvent):
     """A ring burst ended. Only analog drivers know this moment."""
 
+    pattern: str | None = None
+    """The ring pattern that the bursts up to this one make: ``normal``, or a distinctive one by its name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallerId(LineEvent):
@@ -79,6 +82,8 @@ class CallerId(LineEvent):
     number: str | None
     name: str | None = None
     presentation: Presentation = Presentation.VALID
+    doubtful: bool = False
+    """Only a far-fetched reading of the sound gave it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,8 @@ _CALL = (
     "outcome",
     "end_reason",
     "parts",
+    "number_e164",
+    "ring_pattern",
     "flags",
 )
 

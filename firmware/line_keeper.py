@@ -111,7 +111,7 @@ class LineKeeper:
             driver.use_country(country)
         policy = replace(policy_of(line, wanted.preroll_s, country), actions=driver.actions)
         state = replace(inherited.state or LineState(line=line.id, policy=policy), policy=policy)
-        about = LineAbout(id=line.id, label=line.name, kind=driver.kind, driver=line.driver)
+        about = LineAbout(id=line.id, label=line.name, kind=driver.kind, driver=line.driver, country=wanted.country)
         source = driver.audio_source()
         running = RunningLine(
             about=about,
@@ -121,7 +121,14 @@ class LineKeeper:
         )
         self._store.submit(
             [
-                LineKnown(line=line.id, kind=driver.kind, driver=line.driver, label=line.name, at=now),
+                LineKnown(
+                    line=line.id,
+                    kind=driver.kind,
+                    driver=line.driver,
+                    label=line.name,
+                    at=now,
+                    country=wanted.country,
+                ),
                 ResolveAlarm(key="line_misconfigured", subject=line.id, at=now),
                 *([inherited.hole] if inherited.hole is not None else []),
             ]

@@ -11,6 +11,7 @@ from typing import Any
 from firmware.line_state import LineState
 from firmware.model import Call, LineId, LineKind
 from firmware.ports import Clock
+from firmware.signals.numbers import e164
 
 Json = dict[str, Any]
 
@@ -33,10 +34,12 @@ class LineAbout:
     label: str
     kind: LineKind
     driver: str
+    country: str = ""
+    """ISO 3166."""
 
 
-def call_as_json(call: Call) -> Json:
-    """CALL of docs/interfaces.md."""
+def call_as_json(call: Call, country: str = "") -> Json:
+    """CALL of docs/interfaces.md; ``country`` (ISO 3166) is that of its line."""
     return {
         "id": call.id,
         "line": call.line,
@@ -51,6 +54,8 @@ def call_as_json(call: Call) -> Json:
         "outcome": call.outcome.value if call.outcome else None,
         "end_reason": call.end_reason.value if call.end_reason else None,
         "parts": call.parts,
+        "number_e164": e164(call.number, country),
+        "ring_pattern": call.ring_pattern,
         "flags": sorted(flag.value for flag in call.flags),
     }
 
@@ -66,7 +71,7 @@ def line_as_json(about: LineAbout, state: LineState, sound: SoundState, *, recor
         "phase": state.phase.value,
         "sound": sound.value,
         "recording": recording,
-        "call": call_as_json(state.call) if state.call else None,
+        "call": call_as_json(state.call, about.country) if state.call else None,
         "fault": {"en": fault, "zh": f"设备不可用：{fault}"} if fault else None,
     }
 

@@ -110,6 +110,8 @@ class CallFlag(StrEnum):
     """The line went out of sight in the call, for a while or until its end."""
     DETECTED_BY_SOUND = "detected_by_sound"
     """Its start, its answer or its end was found from the line's sound alone."""
+    CALLER_DOUBTFUL = "caller_doubtful"
+    """Its caller ID was read by one of many receivers only: the number may be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ class Call:
     parts: int = 0
     """Recordings started for this call so far."""
     flags: frozenset[CallFlag] = field(default_factory=frozenset)
+    ring_pattern: str | None = None
+    """Which of the line's ring patterns rang: ``normal``, or one of the country profile's distinctive ones."""
 
 
 class ChannelRole(StrEnum):

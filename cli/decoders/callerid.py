@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cli.sound_decoding import Found, country_option, file_argument, json_lines_option, tell
 from cli.sound_file import RATE_HZ
 from firmware.model import Presentation
-from firmware.signals.callerid_dtmf import DtmfCallerId, DtmfMessage
+from firmware.signals.callerid_dtmf import DtmfCallerId, DtmfMessage, RejectedDigits
 from firmware.signals.callerid_fsk import FskMessage, RejectedMessage
 from firmware.signals.callerid_message import CallerIdMessage, MessageType
 from firmware.signals.callerid_search import CallerIdSearch
@@ -45,6 +45,7 @@ def _messages(sound: Iterator[NDArray[np.int16]]) -> Found:
         yield from (_rejected(one) for one in search.take_rejected())
         if (sent := dialled.feed(digits.feed(piece))) is not None:
             yield _dtmf(sent)
+        yield from (_no_dtmf(one) for one in dialled.take_rejected())
 
 
 def _fsk(found: FskMessage) -> dict[str, Any]:
@@ -54,6 +55,11 @@ def _fsk(found: FskMessage) -> dict[str, Any]:
 
 def _dtmf(found: DtmfMessage) -> dict[str, Any]:
     return {**_caller(found.began, "DTMF", "dtmf", found.message), "checksum_ok": None, "raw": found.raw}
+
+
+def _no_dtmf(found: RejectedDigits) -> dict[str, Any]:
+    document = _caller(found.ended, "DTMF", "dtmf", CallerIdMessage())
+    return {**document, "absence": None, "checksum_ok": None, "rejected": found.reason, "raw": None}
 
 
 def _rejected(found: RejectedMessage) -> dict[str, Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from firmware.analog.profile import Debounce
 from firmware.signals.countries import CountryProfile, Disconnect
 from firmware.signals.loop_watch import LoopTiming
+from firmware.signals.ring_pattern import patterns_of
 
 SHORTEST_CPC_MS = 250
 LONGEST_CPC_MS = 960
@@ -35,4 +38,5 @@ def loop_timing(
             on_hook_ms = max(board.on_hook_ms, beyond_ms, LONGEST_CPC_MS if ends_ms is not None else 0)
         if reversal_ends is None:
             reversal_ends = Disconnect.REVERSAL in country.disconnect
-    return board.timing(on_hook_ms, open_loop_ms=ends_ms, reversal_ends=bool(reversal_ends))
+    timing = board.timing(on_hook_ms, open_loop_ms=ends_ms, reversal_ends=bool(reversal_ends))
+    return timing if country is None else replace(timing, patterns=patterns_of(country))

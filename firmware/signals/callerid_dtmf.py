@@ -13,6 +13,7 @@ from firmware.signals.dtmf import Digit
 _LONGEST_PAUSE_S = 3.0
 """Between two digits; what comes later belongs to something else."""
 _MOST_DIGITS = 48
+_FEWEST_DIGITS = 3
 
 _NUMBER = r"\d{3,20}"
 _VARIANT_1 = re.compile(
@@ -45,6 +46,15 @@ class DtmfMessage:
     """Sample at which its last digit began."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedDigits:
+    """Digits that came in like a caller ID and are none."""
+
+    reason: str
+    """Without the digits themselves."""
+    ended: int
+
+
 def parse_dtmf(digits: str) -> tuple[CallerIdMessage, int] | None:
     """What a whole string of digits says, and the variant it is written in; None: it is no caller ID."""
     for variant, pattern in enumerate((_VARIANT_1, _VARIANT_2, _VARIANT_3, _VARIANT_4), 1):
@@ -66,18 +76,41 @@ class DtmfCallerId:
     def __init__(self, rate_hz: int) -> None:
         self._pause = _LONGEST_PAUSE_S * rate_hz
         self._digits: list[Digit] = []
+        self._rejected: list[RejectedDigits] = []
 
     def feed(self, digits: Sequence[Digit]) -> DtmfMessage | None:
         found: DtmfMessage | None = None
         for digit in digits:
-            if self._digits and digit.began - self._digits[-1].began > self._pause:
-                self._digits.clear()
+            self.heard_until(digit.began)
             self._digits.append(digit)
             if digit.digit in "C#":
-                found = self._told() or found
+                told = self._told()
+                if told is None:
+                    self._reject("in no order that is known")
+                found = told or found
                 self._digits.clear()
-            del self._digits[:-_MOST_DIGITS]
+            if len(self._digits) > _MOST_DIGITS:
+                self._reject("more than a message has")
+                self._digits.clear()
         return found
+
+    def heard_until(self, sample: int) -> None:
+        """The sound up to ``sample`` has been listened to: digits that nothing followed are no message."""
+        if self._digits and sample - self._digits[-1].began > self._pause:
+            self._reject("without an end mark")
+            self._digits.clear()
+
+    def take_rejected(self) -> list[RejectedDigits]:
+        """What came since the last call and was no caller ID."""
+        rejected, self._rejected = self._rejected, []
+        return rejected
+
+    def _reject(self, why: str) -> None:
+        if len(self._digits) < _FEWEST_DIGITS:  # a word may sound like a digit or two
+            return
+        raw = "".join(d.digit for d in self._digits)
+        shape = re.sub(r"\d+", lambda run: f" {len(run[0])} digits ", raw).strip()
+        self._rejected.append(RejectedDigits(reason=f"digits {why} (DTMF, {shape})", ended=self._digits[-1].began))
 
     def _told(self) -> DtmfMessage | None:
         raw = "".join(d.digit for d in self._digits)

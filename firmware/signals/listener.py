@@ -6,6 +6,7 @@ import bisect
 import logging
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from firmware.model import Instant, LineId
 from firmware.ports import Block
 from firmware.signals.alert_tone import alert_tone_in
 from firmware.signals.call_progress import CallProgress, Progress
-from firmware.signals.callerid_dtmf import DtmfCallerId
+from firmware.signals.callerid_dtmf import DtmfCallerId, RejectedDigits
 from firmware.signals.callerid_fsk import FskMessage, RejectedMessage
 from firmware.signals.callerid_message import CallerIdMessage, MessageType
 from firmware.signals.callerid_search import CallerIdSearch
@@ -83,6 +84,11 @@ class _Session:
         self._samples += len(pcm)
         if len(self._starts) > 4000:  # a minute and more of short blocks; older ones are never asked for
             del self._starts[:2000], self._moments[:2000]
+
+    @property
+    def samples(self) -> int:
+        """Samples heard so far."""
+        return self._samples
 
     def moment(self, sample: int) -> Instant:
         i = max(0, bisect.bisect_right(self._starts, sample) - 1)
@@ -226,11 +232,19 @@ class AnalogListener:
         assert session.dtmf_caller_id is not None
         events: list[LineEvent] = []
         if (message := session.caller_id.feed(pcm)) is not None:
-            events.append(self._caller_id(message.message, session.moment(message.ended), votes=message.votes))
+            heard = self._caller_id(message.message, session.moment(message.ended), votes=message.votes)
+            events.append(replace(heard, doubtful=message.doubtful))
         events += [self._rejected(one, session.moment(one.ended)) for one in session.caller_id.take_rejected()]
         if (dialled := session.dtmf_caller_id.feed(digits)) is not None:
             events.append(self._caller_id(dialled.message, session.moment(dialled.ended), variant=dialled.variant))
+        session.dtmf_caller_id.heard_until(session.samples)
+        for digits_told in session.dtmf_caller_id.take_rejected():
+            events.append(self._no_caller_id(digits_told, session.moment(digits_told.ended)))
         return events
+
+    def _no_caller_id(self, one: RejectedDigits, at: Instant) -> CallerIdRejected:
+        log.warning("caller ID rejected", extra={"offhook": {"line": self._line, "reason": one.reason}})
+        return CallerIdRejected(line=self._line, at=at, reason=one.reason)
 
     def _rejected(self, one: RejectedMessage, at: Instant) -> CallerIdRejected:
         fields = {"line": self._line, "reason": one.reason, "bytes": len(one.raw), "standard": one.standard}

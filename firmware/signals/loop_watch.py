@@ -18,10 +18,12 @@ from firmware.events import (
     RingPaused,
 )
 from firmware.model import Instant, LineId
+from firmware.signals.countries import Cadence
 from firmware.signals.hook import HookChanged, HookDetector, HookTiming
 from firmware.signals.polarity import PolarityDetector
 from firmware.signals.pulse_dial import PulsedDigit, PulseDialDetector
 from firmware.signals.ring import BurstBegan, RingDetector, RingReport, RingTiming
+from firmware.signals.ring_pattern import RingPattern
 
 
 class Sensor(StrEnum):
@@ -44,6 +46,8 @@ class LoopTiming:
     (CPC, 250 to 900 ms). None: such a break is a hook flash. Must be longer than the flashes of this line."""
     reversal_ends: bool = False
     """Polarity that goes back to normal in a call is its end."""
+    patterns: tuple[tuple[str, Cadence], ...] = ()
+    """Ring patterns by which the line tells its numbers apart (`firmware.signals.ring_pattern`)."""
     battery_cpc_ms: int = 100
     """Shorter losses of battery in a call are no message."""
     battery_cut_ms: int = 1200
@@ -56,6 +60,8 @@ class LoopWatch:
     def __init__(self, line: LineId, timing: LoopTiming, *, off_hook: bool = False) -> None:
         self._line = line
         self._ring = RingDetector(timing.ring)
+        self._pattern = RingPattern(timing.patterns)
+        self._rang = Instant(0, 0)
         self._hook = HookDetector(timing.hook, off_hook=off_hook)
         self._polarity = PolarityDetector(timing.polarity_hold_ms)
         self._pulses = PulseDialDetector(closed=off_hook)
@@ -120,10 +126,15 @@ class LoopWatch:
         return min(dues, key=lambda d: d.boot_ns, default=None)
 
     def _from_ring(self, reports: Iterable[RingReport]) -> list[LineEvent]:
-        return [
-            Ring(line=self._line, at=r.at) if isinstance(r, BurstBegan) else RingPaused(line=self._line, at=r.at)
-            for r in reports
-        ]
+        events: list[LineEvent] = []
+        for report in reports:
+            if isinstance(report, BurstBegan):
+                self._rang = report.at
+                events.append(Ring(line=self._line, at=report.at))
+            else:
+                pattern = self._pattern.burst(self._rang, report.at)
+                events.append(RingPaused(line=self._line, at=report.at, pattern=pattern))
+        return events
 
     def _from_hook(self, reports: Iterable[HookChanged]) -> list[LineEvent]:
         events: list[LineEvent] = []

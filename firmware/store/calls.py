@@ -6,6 +6,7 @@ import json
 import logging
 
 from firmware.model import Call, CallStatus, Instant
+from firmware.signals.numbers import e164
 from firmware.store import alarms, boot, outbox
 from firmware.store.transaction import Row, Transaction
 
@@ -14,7 +15,7 @@ log = logging.getLogger("offhook.store")
 _COLUMNS = (
     "id", "line", "direction", "status", "number", "name", "presentation", "boot_no", "started_utc_ms",
     "started_boot_ns", "answered_utc_ms", "answered_boot_ns", "answered_boot_no", "ended_utc_ms", "ended_boot_ns",
-    "ended_boot_no", "outcome", "end_reason", "parts", "flags",
+    "ended_boot_no", "outcome", "end_reason", "parts", "flags", "number_e164", "ring_pattern",
 )  # fmt: skip
 _FIXED = frozenset({"id", "line", "boot_no", "started_utc_ms", "started_boot_ns"})
 
@@ -45,7 +46,7 @@ def call_json(row: Row) -> Row:
     """CALL of docs/interfaces.md from a row of the table."""
     names = (
         "id", "line", "direction", "status", "started_utc_ms", "number", "name", "presentation", "answered_utc_ms",
-        "ended_utc_ms", "outcome", "end_reason", "parts",
+        "ended_utc_ms", "outcome", "end_reason", "parts", "number_e164", "ring_pattern",
     )  # fmt: skip
     return {name: row[name] for name in names} | {"flags": json.loads(row["flags"])}
 
@@ -82,7 +83,18 @@ def _row(tx: Transaction, call: Call, old: Row | None, boot_no: int | None) -> R
         "end_reason": call.end_reason.value if call.end_reason else None,
         "parts": call.parts,
         "flags": json.dumps(sorted(flag.value for flag in call.flags)),
+        "number_e164": _e164(tx, call, old),
+        "ring_pattern": call.ring_pattern,
     }
+
+
+def _e164(tx: Transaction, call: Call, old: Row | None) -> str | None:
+    """Read by the country its line stands in now; a number that was read once is not read again by another."""
+    if old is not None and old["number"] == call.number:
+        known: str | None = old["number_e164"]
+        return known
+    line = tx.row("SELECT country FROM line WHERE id = ?", (call.line,))
+    return e164(call.number, "" if line is None else line["country"])
 
 
 def _moment(tx: Transaction, name: str, at: Instant | None, old: Row | None, boot_no: int | None) -> Row:

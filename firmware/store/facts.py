@@ -27,6 +27,8 @@ class LineKnown:
     driver: str
     label: str
     at: Instant
+    country: str = ""
+    """ISO 3166: how the numbers of its calls are read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

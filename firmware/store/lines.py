@@ -7,9 +7,10 @@ from firmware.store.transaction import Transaction
 
 
 def known(tx: Transaction, fact: LineKnown) -> None:
-    """The settings name this line: the first time makes its row, later ones change label and driver."""
+    """The settings name this line: the first time makes its row, later ones change what it says."""
     tx.execute(
-        "INSERT INTO line (id, kind, driver, label, first_utc_ms) VALUES (?, ?, ?, ?, ?) "
-        "ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, driver = excluded.driver, label = excluded.label",
-        (fact.line, fact.kind.value, fact.driver, fact.label, fact.at.utc_ms),
+        "INSERT INTO line (id, kind, driver, label, first_utc_ms, country) VALUES (?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, driver = excluded.driver, label = excluded.label, "
+        "country = excluded.country",
+        (fact.line, fact.kind.value, fact.driver, fact.label, fact.at.utc_ms, fact.country),
     )

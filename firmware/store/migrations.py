@@ -396,3 +396,22 @@ def m0008_webhooks_and_volume(db: Database) -> None:
         CREATE TABLE sync_volume (day TEXT PRIMARY KEY, bytes INTEGER NOT NULL) STRICT;
         """
     )
+
+
+@migrations()
+def m0009_what_a_line_tells(db: Database) -> None:
+    """Numbers as the world reads them, which of several ring patterns rang, and the voltage of an analog line."""
+    db.executescript(
+        """
+        ALTER TABLE line ADD COLUMN country TEXT NOT NULL DEFAULT '';
+        ALTER TABLE call ADD COLUMN number_e164 TEXT;
+        ALTER TABLE call ADD COLUMN ring_pattern TEXT;
+
+        CREATE TABLE line_voltage (
+            call_id TEXT PRIMARY KEY REFERENCES call (id) ON DELETE CASCADE,
+            line TEXT NOT NULL,
+            on_hook_v REAL,                         -- before the call, and while it rang
+            off_hook_v REAL                         -- with a handset up
+        ) STRICT;
+        """
+    )

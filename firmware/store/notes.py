@@ -42,6 +42,8 @@ def call_note(call: Row, recordings: Sequence[Row], marks: Sequence[Row] = ()) -
         notes.append({"en": "the line was out of sight for a while", "zh": "线路曾一度失去连接"})
     if CallFlag.DETECTED_BY_SOUND.value in call["flags"]:
         notes.append({"en": "found from its sound: the moments are estimates", "zh": "由声音检测：时间为估计值"})
+    if CallFlag.CALLER_DOUBTFUL.value in call["flags"]:
+        notes.append({"en": "the number was hard to read: it may be wrong", "zh": "来电号码难以识别：可能有误"})
     for mark in marks:
         words = _MARKS.get(mark["mark"], {"en": mark["mark"], "zh": mark["mark"]})
         notes.append({name: text.format(after_s=round(mark["after_s"])) for name, text in words.items()})

@@ -93,6 +93,7 @@ def call_of(row: Row) -> Call:
         end_reason=EndReason(row["end_reason"]) if row["end_reason"] else None,
         parts=row["parts"],
         flags=frozenset(CallFlag(flag) for flag in json.loads(row["flags"])),
+        ring_pattern=row["ring_pattern"],
     )
 
 

@@ -40,7 +40,11 @@ def ring_again(state: LineState, event: Ring) -> Result:
 
 def ring_paused(state: LineState, event: RingPaused) -> Result:
     """A burst ended: should no other follow, this is when the caller was last heard of."""
-    return ring_deadline(state, event.at), ()
+    state = ring_deadline(state, event.at)
+    call = open_call(state)
+    if event.pattern is None or event.pattern == call.ring_pattern:
+        return state, ()
+    return change(state, replace(call, ring_pattern=event.pattern))
 
 
 def ringing_stopped(state: LineState, event: Tick) -> Result:

@@ -151,7 +151,8 @@ def with_caller(call: Call, caller: CallerId | None) -> Call:
     """The first word about the caller stands; a later one only fills what is unknown."""
     if caller is None or call.presentation is not Presentation.UNKNOWN:
         return call
-    return replace(call, number=caller.number, name=caller.name, presentation=caller.presentation)
+    flags = call.flags | {CallFlag.CALLER_DOUBTFUL} if caller.doubtful else call.flags
+    return replace(call, number=caller.number, name=caller.name, presentation=caller.presentation, flags=flags)
 
 
 def with_number(call: Call, number: str | None) -> Call:

@@ -45,7 +45,12 @@ _FIELDS: dict[type[ev.LineEvent], dict[str, st.SearchStrategy[Any]]] = {
         "number": _numbers(),
     },
     ev.LineDown: {"reason": st.just("pulled")},
-    ev.CallerId: {"number": _numbers(), "presentation": st.sampled_from(Presentation)},
+    ev.RingPaused: {"pattern": st.sampled_from([None, "normal", "short-short"])},
+    ev.CallerId: {
+        "number": _numbers(),
+        "presentation": st.sampled_from(Presentation),
+        "doubtful": st.booleans(),
+    },
     ev.CallerIdRejected: {"reason": st.just("wrong checksum")},
     ev.DigitDialled: {"digit": st.sampled_from("0123456789*#ABCD")},
     ev.DigitReceived: {"digit": st.sampled_from("0123456789*#ABCD")},

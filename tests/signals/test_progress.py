@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from firmware.effects import Hearing
-from firmware.events import Alerting, Answered, CallEnded, CallerId, DigitDialled, EndCause, WaitingCall
+from firmware.events import (
+    Alerting,
+    Answered,
+    CallEnded,
+    CallerId,
+    CallerIdRejected,
+    DigitDialled,
+    EndCause,
+    WaitingCall,
+)
 from firmware.model import Presentation
 from firmware.signals.callerid_dtmf import parse_dtmf
 from firmware.signals.countries import profile_of
@@ -143,12 +152,34 @@ def test_a_caller_id_in_digits(sent, number, presentation):
 def test_other_digits_are_no_caller_id(sent):
     assert parse_dtmf(sent) is None
     line = wire().order(Hearing.CALLER_ID).hear(dtmf(sent, lead_s=0.3)).hear(silence(4))
+    assert set(kinds(line)) <= {CallerIdRejected}
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        ("A123B", "digits without an end mark (DTMF, A 3 digits B)"),
+        ("1234567", "digits without an end mark (DTMF, 7 digits)"),
+        ("A1234D#", "digits in no order that is known (DTMF, A 4 digits D#)"),
+        ("B55C", "digits in no order that is known (DTMF, B 2 digits C)"),
+        ("A" * 49, "digits more than a message has (DTMF, " + "A" * 49 + ")"),
+    ],
+)
+def test_digits_that_are_no_caller_id_are_told_as_such_and_name_nobody(sent, reason):
+    line = wire().order(Hearing.CALLER_ID)
+    line.hear(dtmf(sent, lead_s=0.1, on_ms=60, off_ms=50)).hear(silence(4))
+    (told,) = line.events
+    assert (type(told), told.reason) == (CallerIdRejected, reason)
+
+
+def test_a_digit_or_two_are_a_noise_not_a_spoilt_message():
+    line = wire().order(Hearing.CALLER_ID).hear(dtmf("5#", lead_s=0.3)).hear(silence(4))
     assert line.events == []
 
 
 def test_digits_far_apart_are_not_put_together():
     line = wire().order(Hearing.CALLER_ID).hear(dtmf("A138")).hear(silence(3.2)).hear(dtmf("0013C")).hear(silence(1))
-    assert line.events == []
+    assert kinds(line) == [CallerIdRejected, CallerIdRejected]
 
 
 def test_a_message_in_digits_is_told_once():
