@@ -34,6 +34,8 @@ class Network(Protocol):
 
     def far_side_hangs_up(self) -> None: ...
 
+    def far_side_leaves(self) -> None: ...
+
     def pull_plug(self) -> None: ...
 
     def put_plug_in(self) -> None: ...
@@ -60,10 +62,16 @@ class SimPlayer:
 
     def play(self, plan: CallPlan, call: StreetCall, stop: threading.Event) -> None:
         """Plays ``plan`` and fills ``call`` in. Raises `StoppedError`, or `OfficeError` when the box refuses."""
-        if plan.kind.outgoing:
-            self._outgoing(plan, call, stop)
-        else:
-            self._incoming(plan, call, stop)
+        try:
+            if plan.kind.outgoing:
+                self._outgoing(plan, call, stop)
+            else:
+                self._incoming(plan, call, stop)
+        except OfficeError:
+            # The box does not listen, or not in time: the far side does not hold the line for ever.
+            self._network.far_side_leaves()
+            call.end_utc_ms = utc_ms()
+            raise
 
     def _incoming(self, plan: CallPlan, call: StreetCall, stop: threading.Event) -> None:
         network = self._network
@@ -138,13 +146,7 @@ class SimPlayer:
         self._repair(plan, call, stop)
 
     def _hang_up(self, plan: CallPlan, call: StreetCall) -> None:
-        try:
-            self._office.hang_up()
-        except OfficeError:
-            # The box does not listen: the far side hangs up instead, as people do when nobody speaks any more.
-            self._network.far_side_hangs_up()
-            call.end_utc_ms = utc_ms()
-            raise
+        self._office.hang_up()
         if not self._network.wait_hung_up(_OFFICE_WAITS_S):
             raise OfficeError(f"line {plan.line}: the box took the order to hang up and did not hang up")
         call.end_utc_ms = utc_ms()

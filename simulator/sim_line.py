@@ -61,6 +61,12 @@ class SimLine:
         self._module.remote_hangs_up()
         self._end()
 
+    def far_side_leaves(self) -> None:
+        """Whatever the call has come to, it is over for the far side."""
+        self._module.caller_hangs_up()
+        self._module.remote_no_answer()
+        self.far_side_hangs_up()
+
     def pull_plug(self) -> None:
         self._module.unplug()
         self._end()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from firmware.audio.capture import Capture
+from firmware.audio.flusher import Flusher
 from firmware.audio.inbox import Dropped, Finish, Item, LineInbox, Quiet, SourceDown, SourceUp
 from firmware.audio.preroll import Preroll, end_ns
 from firmware.audio.recording import OpenRecording
@@ -44,7 +45,7 @@ class LineSound:
         spool: Path,
         boot_id: str,
     ) -> None:
-        """``closed`` is called on the file thread after `RecordingClosed` went to ``sink``."""
+        """``closed`` is called on the line's flusher after `RecordingClosed` went to ``sink``."""
         self.line = line
         self._listener = listener
         self._sink = sink
@@ -58,6 +59,7 @@ class LineSound:
         self.inbox = LineInbox(limit_frames=round(QUEUE_S * rate_hz))
         self._capture = Capture(line=line, source=source, inbox=self.inbox, sink=sink, clock=clock)
         self._files = Worker(f"files {line}", self._run)
+        self._flusher = Flusher(f"flush {line}")
         self._preroll = Preroll(preroll_s)
         self._recording: OpenRecording | None = None
         self._ended_ns = 0
@@ -65,13 +67,15 @@ class LineSound:
         self._device_lost: SourceDown | None = None
         self._quiet_since_ns: int | None = None
         self._unsynced_frames = 0
+        self._to_hear: list[Block | ListenFor] = []
 
     def start(self) -> None:
+        self._flusher.start()
         self._files.start()
         self._capture.start()
 
     def request_stop(self) -> None:
-        """Closes what is open and ends both threads; returns at once."""
+        """Closes what is open and ends all threads; returns at once."""
         self._capture.request_stop()
         self.inbox.put(Finish(self._clock.now()))
 
@@ -79,6 +83,7 @@ class LineSound:
         """Raises `WorkerStuckError` when a thread hangs in a device or on the disk."""
         self._files.join(deadline_s)
         self._capture.join(deadline_s)
+        self._flusher.join(deadline_s)
 
     def _run(self, _stop: threading.Event) -> None:
         while True:
@@ -86,9 +91,11 @@ class LineSound:
             for item in items:
                 if isinstance(item, Finish):
                     self._finish_recording(item.at)
+                    self._flusher.finish()
                     return
                 self._handle(item)
             self._after_batch(idle=not items)
+            self._listen()
 
     def _wake_frames(self) -> int:
         attentive = self._listener is not None or self._quiet_since_ns is not None
@@ -102,8 +109,8 @@ class LineSound:
                 self._start_recording(item)
             case StopRecording():
                 self._stop_recording(item)
-            case ListenFor() if self._listener is not None:
-                self._listener.order(item)
+            case ListenFor():
+                self._to_hear.append(item)
             case Dropped():
                 log.error("queue of %s was full: %d frames dropped", self.line, item.frames)
                 if self._recording is not None:
@@ -124,13 +131,20 @@ class LineSound:
         self._unsynced_frames += block.frames
         if self._recording is not None:
             self._recording.take(block, rate_hz, self._roles)
-        if self._listener is not None:
-            self._listen(self._listener, block)
+        self._to_hear.append(block)
 
-    def _listen(self, listener: LineListener, block: Block) -> None:
+    def _listen(self) -> None:
+        """After the sound is written: decoding may take long, and the end of the process must not cost that sound."""
+        to_hear, self._to_hear = self._to_hear, []
+        if self._listener is None:
+            return
         try:
-            for event in listener.hear(block):
-                self._sink(event)
+            for item in to_hear:
+                if isinstance(item, ListenFor):
+                    self._listener.order(item)
+                    continue
+                for event in self._listener.hear(item):
+                    self._sink(event)
         except Exception:
             # A sound that a decoder cannot bear comes again after a restart: the line is recorded without its decoder.
             log.exception("the decoder of %s failed and is switched off until the next start", self.line)
@@ -148,7 +162,12 @@ class LineSound:
             self._recording.stop(order.at, order.at)
             self._finish_recording(order.at)
         self._recording = OpenRecording(
-            order, not_before_ns=self._ended_ns, tell=self._tell, folder=self._spool, boot_id=self._boot_id
+            order,
+            not_before_ns=self._ended_ns,
+            tell=self._tell,
+            folder=self._spool,
+            boot_id=self._boot_id,
+            flusher=self._flusher,
         )
         for block in self._preroll.since(self._recording.from_ns, self._rate_hz):
             self._recording.take(block, self._rate_hz, self._roles)

@@ -32,16 +32,14 @@ _MODE = 0o640
 
 
 class RawFile:
-    """One open recording on the disk. Belongs to one thread."""
+    """One open recording on the disk. Belongs to the file thread; `flush`, `complete` and `discard` to the flusher."""
 
     def __init__(self, folder: Path, header: Header) -> None:
-        """Makes both files and their folder entries durable. Raises `OSError` when the disk does not allow it."""
+        """Makes both files; the first `flush` makes them durable. Raises `OSError` when the disk does not allow it."""
         self.path = folder / f"{header.recording}.raw"
         self.sidecar_path = self.path.with_suffix(".jsonl")
         self.header = header
         self.gaps: list[Gap] = []
-        self.refused: OSError | None = None
-        """Why the disk takes nothing at the moment."""
         self.meter = Meter(rate_hz=header.rate_hz, channels=len(header.roles))
         self._chain = Chain(header)
         self._frame_bytes = header.frame_bytes
@@ -52,7 +50,12 @@ class RawFile:
         self._recent_bytes = round(LATE_STOP_S * header.rate_hz) * self._frame_bytes
         self._portion_bytes = round(ACCOUNT_S * header.rate_hz) * self._frame_bytes
         self._dropped = 0
+        self._write_refused: OSError | None = None
+        self._flush_refused: OSError | None = None
+        # Set by the file thread after a write, cleared by the flusher before it forces one: a race costs one more.
         self._dirty = False
+        self._sidecar_dirty = False
+        self._durable = False
         self._lines = bytearray()
         self._unsynced_chunks = 0
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
@@ -61,12 +64,19 @@ class RawFile:
         try:
             self._sidecar_fd = os.open(self.sidecar_path, flags, _MODE)
             os.write(self._sidecar_fd, line_of(header))
-            os.fsync(self._fd)
-            os.fsync(self._sidecar_fd)
-            fsync_folder(folder)
         except OSError:
             self.discard()
             raise
+
+    @property
+    def refused(self) -> OSError | None:
+        """Why the disk takes nothing at the moment."""
+        return self._write_refused or self._flush_refused
+
+    @property
+    def durable(self) -> bool:
+        """Whether both files would be there after a power cut."""
+        return self._durable
 
     @property
     def frames(self) -> int:
@@ -104,23 +114,29 @@ class RawFile:
         self.gaps.append(gap)
         self._note(gap)
 
-    def sync(self) -> None:
-        """Forces what was appended to the disk."""
-        if self._waiting or self._lines:
-            self.write_out()
-        if not self._dirty:
-            return
+    def flush(self) -> None:
+        """Forces what was written to the card. Never raises for the disk: see `refused`."""
         try:
-            os.fdatasync(self._fd)
-            self._dirty = False
-            if self._unsynced_chunks >= SIDECAR_SYNC_CHUNKS:
+            if not self._durable:
+                os.fsync(self._fd)
+                os.fsync(self._sidecar_fd)
+                fsync_folder(self.path.parent)
+                self._durable = True
+            elif self._dirty:
+                self._dirty = False
+                os.fdatasync(self._fd)
+            if self._sidecar_dirty:
+                self._sidecar_dirty = False
                 os.fdatasync(self._sidecar_fd)
-                self._unsynced_chunks = 0
+            self._flush_refused = None
         except OSError as error:
-            self._refuse(error)
+            self._dirty = self._sidecar_dirty = True
+            if self.refused is None:
+                log.error("disk does not keep the sound of %s: %s", self.path.name, error)
+            self._flush_refused = error
 
     def close(self) -> tuple[ChannelLevels, ...]:
-        """Completes both files. What the disk still refuses is dropped and told as a gap."""
+        """Writes both files to their end; `complete` has to follow. What the disk still refuses is told as a gap."""
         self.write_out()
         if self._waiting:
             whole = len(self._waiting) - self._lead_bytes()
@@ -136,16 +152,19 @@ class RawFile:
         self._account(len(self._recent))
         self._note(*self._chain.finish())
         self._note(Close(self._written // self._frame_bytes, self._chain.link))
-        levels = self.meter.finish()
+        return self.meter.finish()
+
+    def complete(self) -> None:
+        """Forces both files to the card and lets go of them."""
         try:
             os.fsync(self._fd)
             os.fsync(self._sidecar_fd)
+            fsync_folder(self.path.parent)
             self.path.with_suffix(".peaks.json").write_bytes(peaks_document(self.meter.points, self.meter.points_per_s))
         except OSError as error:
             # The start-up recovery makes all of this again from the sound.
             log.warning("cannot complete %s: %s", self.path.name, error)
         self._release()
-        return levels
 
     def discard(self) -> None:
         """Removes the files: nothing was recorded into them."""
@@ -182,7 +201,7 @@ class RawFile:
             if settled >= self._portion_bytes:
                 self._account(settled - settled % self._frame_bytes)
             self._write_lines()
-            self.refused = None
+            self._write_refused = None
         except OSError as error:
             self._refuse(error)
 
@@ -196,7 +215,7 @@ class RawFile:
     def _refuse(self, error: OSError) -> None:
         if self.refused is None:
             log.error("disk refuses sound of %s: %s", self.path.name, error)
-        self.refused = error
+        self._write_refused = error
         lead = self._lead_bytes()
         over = len(self._waiting) - lead - self._waiting_limit
         if over > 0:
@@ -227,6 +246,9 @@ class RawFile:
                 self._unsynced_chunks = SIDECAR_SYNC_CHUNKS
         with contextlib.suppress(OSError):  # tried again with the next sound; the hashes can be made again
             self._write_lines()
+        if self._unsynced_chunks >= SIDECAR_SYNC_CHUNKS:
+            self._unsynced_chunks = 0
+            self._sidecar_dirty = True
 
     def _write_lines(self) -> None:
         while self._lines:

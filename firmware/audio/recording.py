@@ -5,9 +5,11 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from firmware.audio.chain import Header
+from firmware.audio.flusher import Flusher
 from firmware.audio.rawfile import LATE_STOP_S, RawFile
 from firmware.effects import StartRecording
 from firmware.model import ChannelRole, Instant, RecordingId
@@ -34,7 +36,7 @@ _REMEMBERED_NS = round(LATE_STOP_S * 1e9)
 
 
 class OpenRecording:
-    """Lives on its line's file thread. ``tell`` takes the events."""
+    """Lives on its line's file thread; what waits for the card is done by ``flusher``. ``tell`` takes the events."""
 
     def __init__(
         self,
@@ -44,6 +46,7 @@ class OpenRecording:
         tell: Callable[[RecorderEvent], None],
         folder: Path,
         boot_id: str,
+        flusher: Flusher,
     ) -> None:
         """``not_before_ns``: where the line's previous recording ended; its sound does not belong to this call."""
         self.order = order
@@ -53,6 +56,9 @@ class OpenRecording:
         self._folder = folder
         self._tell = tell
         self._boot_id = boot_id
+        self._flusher = flusher
+        self._opened: RecordingOpened | None = None
+        """Not told yet: the file is not durable. Belongs to the flusher once it is set."""
         self._stop_ordered: Instant | None = None
         self._missing: tuple[int | None, GapCause] | None = None
         self._last_end_ns = self.from_ns
@@ -127,9 +133,9 @@ class OpenRecording:
             self._watch_disk(self.file)
 
     def sync(self) -> None:
-        """Forces it to the card: it survives the end of power."""
+        """Has it forced to the card: then it survives the end of power."""
         if self.file is not None:
-            self.file.sync()
+            self._flusher.submit(partial(self._flush, self.file))
 
     def watch_silence(self, now: Instant, *, quiet_since_ns: int | None, device_lost: bool) -> None:
         """Tells when nothing is heard for 3 s, and when something is heard again.
@@ -166,21 +172,36 @@ class OpenRecording:
                 self.file.note_gap(missing_ms, self._missing[1])
         levels = self.file.close()
         if not self.file.frames:
-            self.file.discard()
+            self._flusher.submit(self.file.discard)
             if not self._write_refused:
                 self._fail(at, GapCause.DEVICE_LOST, "no sound came before the call was over")
             return
-        self._tell(
-            RecordingClosed(
-                line=self.order.line,
-                at=at,
-                recording=self.id,
-                frames=self.file.frames,
-                gaps=_distinct(self.file.gaps),
-                levels=levels,
-                chain_head=self.file.chain_head,
-            )
+        closed = RecordingClosed(
+            line=self.order.line,
+            at=at,
+            recording=self.id,
+            frames=self.file.frames,
+            gaps=_distinct(self.file.gaps),
+            levels=levels,
+            chain_head=self.file.chain_head,
         )
+        self._flusher.submit(partial(self._complete, self.file, closed))
+
+    def _flush(self, file: RawFile) -> None:
+        file.flush()
+        if file.durable:
+            self._tell_opened()
+
+    def _complete(self, file: RawFile, closed: RecordingClosed) -> None:
+        file.complete()
+        self._tell_opened()
+        self._tell(closed)
+
+    def _tell_opened(self) -> None:
+        """The database may name the file only once it would be there after a power cut."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            self._tell(opened)
 
     def _open(self, at: Instant, rate_hz: int, roles: tuple[ChannelRole, ...]) -> bool:
         order = self.order
@@ -205,18 +226,17 @@ class OpenRecording:
                 self._fail(at, GapCause.DISK_FULL, reason)
             return False
         self._open_refused = False
-        self._tell(
-            RecordingOpened(
-                line=order.line,
-                at=at,
-                recording=order.recording,
-                call=order.call,
-                part=order.part,
-                raw_path=f"{self._folder.name}/{self.file.path.name}",
-                rate_hz=rate_hz,
-                roles=roles,
-            )
+        self._opened = RecordingOpened(
+            line=order.line,
+            at=at,
+            recording=order.recording,
+            call=order.call,
+            part=order.part,
+            raw_path=f"{self._folder.name}/{self.file.path.name}",
+            rate_hz=rate_hz,
+            roles=roles,
         )
+        self.sync()
         return True
 
     def _remember(self, begin_ns: int, first_frame: int, frames: int) -> None:
