@@ -14,6 +14,7 @@ help:
 	@echo "make hil               the suite of hil-tests/ against the street outside"
 	@echo "make vm-test           the same on a real kernel with simulated hardware (built once, 10 to 30 minutes)"
 	@echo "make power-cuts        cut the power of a recording box at any of its writes, and count what is lost"
+	@echo "make vendor            fetch the page's vendored assets again (needs Node)"
 	@echo "make install           install on this Raspberry Pi or Debian machine and keep it running"
 	@echo "make lock              renew the pinned requirements"
 
@@ -46,6 +47,12 @@ bench:
 	@for bench in $$(grep -l '^if __name__' bench/*.py | grep -v _child); do \
 		name=$$(basename $$bench .py); echo "== $$name"; $(PY)/python -m bench.$$name || failed="$$failed $$name"; \
 	done; [ -z "$$failed" ] || { echo "goals not met:$$failed"; exit 1; }
+
+# The files of others that the page serves; needs Node. The result is committed.
+.PHONY: vendor
+vendor:
+	@setup/prepare.sh test
+	$(PY)/python -m webui.vendoring.build
 
 install:
 	@setup/prepare.sh demo

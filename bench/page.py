@@ -209,7 +209,7 @@ def in_chromium(
         context.add_cookies([{"name": name, "value": value, "url": address}])
         page = context.new_page()
         page.goto(f"{address}/live/")
-        page.wait_for_selector(f".card:nth-of-type({LINES})")
+        page.wait_for_selector(f".line-card:nth-of-type({LINES})")
         page.evaluate(WATCH)
         page.wait_for_timeout(1500)
         started_s, cpu_before_s = time.monotonic(), cpu_s(server)

@@ -10,13 +10,13 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webui import i18n, security, words
+from webui import assets, i18n, navigation, permissions, security, words
 from webui.box_zone import BoxZone
 from webui.feed.hub import Hub
 from webui.feed.subscription import Subscription
 from webui.media import MediaFiles
 from webui.media_sweep import MediaSweep
-from webui.pages import auth, calls, live, media
+from webui.pages import auth, calls, live, media, settings
 from webui.services import Services
 from webui.translate import _
 from webui.users.store import UserStore
@@ -70,9 +70,12 @@ def create_app(
     if behind_proxy:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
     i18n.install(app)
+    assets.install(app)
     security.install(app, https=behind_proxy)
-    for page in (auth, live, calls, media):
+    for page in (auth, live, calls, media, settings):
         app.register_blueprint(page.blueprint)
+    permissions.check_every_route(app)
+    navigation.install(app)
     app.context_processor(lambda: {"words": words})
     app.register_error_handler(HTTPException, _error_page)
     return app
@@ -84,6 +87,7 @@ def _error_page(error: HTTPException) -> ResponseReturnValue:
     known = {
         400: _("The box did not understand this request."),
         401: _("Log in first."),
+        403: _("Your role does not allow this."),
         404: _("There is nothing at this address."),
         413: _("This is too big."),
         500: _("Something went wrong inside the page. The box's log says what; recording goes on."),

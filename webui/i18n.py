@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 
 from flask import Flask, request
-from flask_babel import Babel, format_datetime, get_locale
+from flask_babel import Babel, format_datetime, get_locale, to_user_timezone
 
 from webui.services import services
 
@@ -31,8 +32,8 @@ def install(app: Flask) -> None:
             "themes": THEMES,
         }
     )
-    app.add_template_filter(_clock, "clock")
-    app.add_template_filter(_day, "day")
+    for act in (_clock, _day, _iso, _exactly, _when, _slug):
+        app.jinja_env.filters[act.__name__.removeprefix("_")] = act
     app.context_processor(lambda: {"box_zone": box_zone() or ""})
 
 
@@ -67,6 +68,34 @@ def _clock(utc_ms: int) -> str:
 def _day(utc_ms: int) -> str:
     pattern = "y年M月d日 EEEE" if str(get_locale()) == "zh_Hans_CN" else "EEEE, d MMMM y"
     return str(format_datetime(_moment(utc_ms), pattern))
+
+
+def _iso(utc_ms: int) -> str:
+    return str(to_user_timezone(_moment(utc_ms)).isoformat(timespec="seconds"))
+
+
+def _exactly(utc_ms: int) -> str:
+    """Date and time to the second, at the box."""
+    return f"{_date(utc_ms)} {_clock(utc_ms)}"
+
+
+def _when(utc_ms: int) -> str:
+    """As short as it may be: the time alone today, the date without the year this year."""
+    moment, now = to_user_timezone(_moment(utc_ms)), to_user_timezone(datetime.now(UTC))
+    if moment.date() == now.date():
+        return str(format_datetime(_moment(utc_ms), "HH:mm"))
+    return f"{_date(utc_ms, with_year=moment.year != now.year)} {format_datetime(_moment(utc_ms), 'HH:mm')}"
+
+
+def _date(utc_ms: int, *, with_year: bool = True) -> str:
+    chinese = str(get_locale()) == "zh_Hans_CN"
+    pattern = ("y年M月d日" if with_year else "M月d日") if chinese else ("d MMM y" if with_year else "d MMM")
+    return str(format_datetime(_moment(utc_ms), pattern))
+
+
+def _slug(words: str) -> str:
+    """An id made of words in any script."""
+    return re.sub(r"\W+", "-", words.casefold()).strip("-")
 
 
 def _moment(utc_ms: int) -> datetime:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import hmac
 import secrets
 
-from flask import Flask, Response, abort, redirect, request, session, url_for
+from flask import Flask, Response, abort, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user
 from werkzeug.exceptions import SecurityError
 
+from webui import permissions, words
 from webui.services import services
 from webui.translate import _
 from webui.users.store import User
 
-OPEN_ENDPOINTS = frozenset({"static", "auth.login", "auth.first_run", "auth.language", "auth.theme"})
-"""All that answers without a login. Everything else is closed, also what later work forgets to think about."""
-
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'{nonce}; img-src 'self' data:; media-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+"""No inline script or style. ``{nonce}`` is filled on pages that asked for `style_nonce`."""
+
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -32,12 +32,14 @@ def install(app: Flask, *, https: bool) -> None:
     app.before_request(_check_host)
     app.before_request(_check_csrf)
     app.before_request(_check_login)
-    app.context_processor(lambda: {"csrf_token": csrf_token})
+    app.before_request(_check_permission)
+    app.context_processor(lambda: {"csrf_token": csrf_token, "style_nonce": style_nonce})
 
     @app.after_request
     def _headers(response: Response) -> Response:
         headers = response.headers
-        headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        nonce = f" 'nonce-{g.style_nonce}'" if "style_nonce" in g else ""
+        headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY.format(nonce=nonce))
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("X-Frame-Options", "DENY")
         headers.setdefault("Referrer-Policy", "same-origin")
@@ -80,6 +82,13 @@ def csrf_token() -> str:
     return str(session["csrf"])
 
 
+def style_nonce() -> str:
+    """Lets one library of this page bring a style of its own (the waveform's shadow root has no other way)."""
+    if "style_nonce" not in g:
+        g.style_nonce = secrets.token_urlsafe(16)
+    return str(g.style_nonce)
+
+
 def _check_host() -> ResponseReturnValue | None:
     # For a name that is not the box's (DNS rebinding) there are no addresses at all, not even of the page of errors.
     if isinstance(request.routing_exception, SecurityError):
@@ -101,7 +110,7 @@ def _check_csrf() -> None:
 
 def _check_login() -> ResponseReturnValue | None:
     # An unknown address has no endpoint; it asks for the login too, so that strangers cannot map the box.
-    if request.endpoint in OPEN_ENDPOINTS or current_user.is_authenticated:
+    if permissions.is_open() or current_user.is_authenticated:
         return None
     if request.method not in _SAFE_METHODS or not request.accept_mimetypes.accept_html or _is_for_a_script():
         abort(401)
@@ -109,6 +118,17 @@ def _check_login() -> ResponseReturnValue | None:
         return redirect(url_for("auth.first_run"))
     target = request.full_path if request.query_string else request.path
     return redirect(url_for("auth.login", next=target if target != "/" else None))
+
+
+def _check_permission() -> None:
+    if not current_user.is_authenticated:
+        return
+    lacking = permissions.missing(current_user.permissions)
+    if lacking:
+        wanted = ", ".join(words.permissions()[each] for each in lacking)
+        abort(
+            403, description=_("Your role does not include: %(what)s. An admin of this box can give it.", what=wanted)
+        )
 
 
 def _is_for_a_script() -> bool:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flask import current_app
+
 from webui.call_list import CallRow, RecordingRow
+from webui.permissions import Permission
 from webui.translate import _, ngettext
 
 
@@ -119,8 +122,45 @@ def recording_remarks(recording: RecordingRow) -> list[str]:
     return remarks
 
 
-def live_words() -> dict[str, object]:
-    """Everything that the scripts of the Live page say."""
+def permissions() -> Mapping[str, str]:
+    """What a role may give, as a person would say it."""
+    return {
+        Permission.LIST: _("see lines and calls"),
+        Permission.ANNOTATE: _("write notes and tags"),
+        Permission.LISTEN: _("listen to recordings"),
+        Permission.EXPORT: _("export and download"),
+        Permission.DELETE: _("delete and protect recordings"),
+        Permission.DIAL: _("dial and hang up"),
+        Permission.CONFIGURE: _("change settings"),
+        Permission.HARDWARE: _("set up lines and hardware"),
+        Permission.USERS: _("manage users"),
+        Permission.AUDIT: _("read the audit log"),
+        Permission.SYSTEM: _("look after the system"),
+    }
+
+
+def roles() -> Mapping[str, str]:
+    return {
+        "admin": _("Admin"),
+        "supervisor": _("Supervisor"),
+        "agent": _("Agent"),
+        "technician": _("Technician"),
+        "auditor": _("Auditor"),
+    }
+
+
+def script_words(logged_in: bool) -> dict[str, object]:
+    """Everything that the scripts of all pages say."""
+    words: dict[str, object] = {
+        "icons": current_app.jinja_env.globals["asset"]("app/icons.svg"),  # type: ignore[operator]
+        "close": _("Close"),
+        "failed": _("This did not work. Try again in a moment."),
+        "streamLost": _("The connection to the box is lost; trying again."),
+    }
+    return words | _live_words() if logged_in else words
+
+
+def _live_words() -> dict[str, object]:
     return {
         "phases": dict(phases()),
         "directions": dict(directions()),
@@ -134,7 +174,6 @@ def live_words() -> dict[str, object]:
         "channels": {"mixed": _("Both sides"), "remote": _("Caller"), "local": _("Us")},
         "recorderDown": _("The recorder is not running or does not answer."),
         "recorderStalled": _("The recorder runs, but does not watch the lines."),
-        "streamLost": _("The connection to the box is lost; trying again."),
         "dataAge": _("What you see is %(age)s old.", age="{age}"),
         "noData": _("There is no live data yet."),
         "seconds": _("%(n)s s", n="{n}"),

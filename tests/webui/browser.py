@@ -78,5 +78,5 @@ def first_run(page: Page, served: Served) -> None:
     page.fill("[name=name]", "owner")
     page.fill("[name=password]", PASSWORD)
     page.fill("[name=password_again]", PASSWORD)
-    page.click("button.primary")
+    page.click("button.btn-primary")
     page.wait_for_url("**/live/")

@@ -38,15 +38,15 @@ def test_from_the_first_run_to_hearing_a_call(data_dir: Path, run_dir: Path, dat
         wrong = watched(page)
         first_run(page, served)
 
-        page.wait_for_selector(".card[data-phase=idle]")
+        page.wait_for_selector(".line-card[data-phase=idle]")
         assert page.inner_text(".health [data-text]") == "Live"
         recorder.say_line(
             live_line(phase="ringing", call=live_call(status="ringing", answered_utc_ms=None, name=HOSTILE))
         )
-        page.wait_for_selector(".card[data-phase=ringing]")
+        page.wait_for_selector(".line-card[data-phase=ringing]")
         assert page.inner_text("[data-party]") == HOSTILE
         recorder.say_line(live_line(phase="talking", recording=True, call=live_call()))
-        page.wait_for_selector(".card[data-phase=talking] footer:not([hidden])")
+        page.wait_for_selector(".line-card[data-phase=talking] footer:not([hidden])")
         recorder.say_levels(fxo_1=[-20.0])
         page.wait_for_selector(".level")
         recorder.say("alarm", alarm=alarm())
@@ -90,14 +90,14 @@ def test_a_recorder_that_goes_is_told_with_the_age_of_the_data(data_dir: Path, r
     with recorder, serving(data_dir, run_dir) as served, chromium() as browser:
         page = browser.new_page(locale="en-US")
         first_run(page, served)
-        page.wait_for_selector(".card")
+        page.wait_for_selector(".line-card")
         recorder.server.stop()
-        page.wait_for_selector(".note-bad >> text=The recorder is not running")
-        page.wait_for_selector(".note-bad >> text=old.")
-        assert page.locator(".card").count() == 1
+        page.wait_for_selector("live-banners .alert >> text=The recorder is not running")
+        page.wait_for_selector("live-banners .alert >> text=old.")
+        assert page.locator(".line-card").count() == 1
         with StubRecorder(run_dir, [live_line(), live_line("sim-1", label="SIM")]):
             page.wait_for_selector("text=SIM")
-            page.wait_for_selector(".note-bad", state="detached")
+            page.wait_for_selector("live-banners .alert", state="detached")
 
 
 def test_a_line_in_a_call_that_is_not_recorded_is_a_red_banner(data_dir: Path, run_dir: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_line_in_a_call_that_is_not_recorded_is_a_red_banner(data_dir: Path, r
         first_run(page, served)
         page.wait_for_selector("text=NOT RECORDING on Front desk")
         recorder.say_line(live_line(phase="talking", recording=True, call=live_call()))
-        page.wait_for_selector(".note-bad", state="detached")
+        page.wait_for_selector("live-banners .alert", state="detached")
 
 
 @pytest.mark.parametrize("path", ["/live/", "/calls/"])
@@ -124,7 +124,7 @@ def test_nothing_sticks_out_on_a_small_phone(data_dir: Path, run_dir: Path, data
         page = browser.new_page(viewport={"width": 320, "height": 640}, locale="zh-CN")
         first_run(page, served)
         page.goto(served.address + path)
-        page.wait_for_selector(".card, .player")
+        page.wait_for_selector(".line-card, .player")
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
@@ -132,6 +132,6 @@ def test_the_server_stops_at_once_with_a_page_open(data_dir: Path, run_dir: Path
     with StubRecorder(run_dir, [live_line()]), serving(data_dir, run_dir) as served, chromium() as browser:
         page = browser.new_page()
         first_run(page, served)
-        page.wait_for_selector(".card")
+        page.wait_for_selector(".line-card")
         served.process.terminate()
         assert served.process.wait(8) == 0

@@ -37,7 +37,7 @@ def take(chunks: Iterator[bytes], name: str) -> dict:
 def test_a_change_on_a_line_reaches_the_browser(owner: FlaskClient, hub: Hub, run_dir: Path) -> None:
     with StubRecorder(run_dir, [live_line()], [alarm()]) as recorder:
         eventually(lambda: hub.snapshot()["link"] == "up", "the page finds the recorder")
-        answer = owner.get("/live/events")
+        answer = owner.get("/live/events?levels=1")
         assert answer.mimetype == "text/event-stream"
         assert answer.headers["Cache-Control"] == "no-store"
         chunks = iter(answer.response)
@@ -95,8 +95,8 @@ def test_seeing_an_alarm_is_told_to_the_recorder(owner: FlaskClient, run_dir: Pa
 
 def test_streams_are_capped_and_the_page_can_poll(owner: FlaskClient, app: Flask) -> None:
     hub = app.extensions["offhook"].hub
-    answers = [owner.get("/live/events") for _ in range(STREAMS_PER_USER)]
-    refused = owner.get("/live/events")
+    answers = [owner.get("/live/events?levels=1") for _ in range(STREAMS_PER_USER)]
+    refused = owner.get("/live/events?levels=1")
     assert refused.status_code == 503
     assert refused.headers["Retry-After"] == "10"
     assert owner.get("/live/state").status_code == 200
@@ -140,7 +140,7 @@ def test_levels_are_left_out_for_a_slow_browser_before_anything_else() -> None:
 
 def test_a_stream_ends_when_its_session_does(owner: FlaskClient, app: Flask, data_dir: Path, monkeypatch) -> None:
     monkeypatch.setattr("webui.pages.live.PING_EVERY_S", 0.05)
-    chunks = iter(owner.get("/live/events").response)
+    chunks = iter(owner.get("/live/events?levels=1").response)
     assert next(chunks).startswith(b"retry:")
     take(chunks, "state")
     assert next(chunks) == b": still here\n\n"

@@ -25,8 +25,10 @@ class TooManyStreamsError(OffhookError):
 class Stream:
     """What one browser has still to be told."""
 
-    def __init__(self, owner: str) -> None:
+    def __init__(self, owner: str, *, levels: bool, tab: str) -> None:
         self.owner = owner
+        self.levels = levels
+        self.tab = tab
         self._queue: queue.Queue[bytes | None] = queue.Queue(_QUEUED_AT_MOST)
         self._cut = False
 
@@ -74,13 +76,19 @@ class Hub:
         self._alarms: dict[Any, dict[str, Any]] = {}
         self._today: dict[str, Any] = {}
 
-    def open_stream(self, owner: str) -> Stream:
-        """A stream that begins with the full state. Raises `TooManyStreamsError` at the caps."""
+    def open_stream(self, owner: str, *, levels: bool = True, tab: str = "") -> Stream:
+        """A stream that begins with the full state; levels only for who shows them.
+
+        A browser's ``tab`` has one stream: that of the page it has left is only noticed when something is sent, so
+        the new one ends it. Raises `TooManyStreamsError` at the caps."""
         with self._lock:
+            for left in [each for each in self._streams if tab and each.owner == owner and each.tab == tab]:
+                left._end()
+                self._streams.remove(left)
             mine = sum(1 for stream in self._streams if stream.owner == owner)
             if self._closed or len(self._streams) >= STREAMS_AT_MOST or mine >= STREAMS_PER_USER:
                 raise TooManyStreamsError("too many open pages; close some, or wait a few seconds")
-            stream = Stream(owner)
+            stream = Stream(owner, levels=levels, tab=tab)
             stream._offer(encode("state", self._snapshot()), droppable=False)
             self._streams.append(stream)
             return stream
@@ -170,7 +178,11 @@ class Hub:
 
     def _publish(self, name: str, body: Mapping[str, Any], *, droppable: bool = False) -> None:
         message = encode(name, body)
-        self._streams = [stream for stream in self._streams if stream._offer(message, droppable=droppable)]
+        for stream in list(self._streams):
+            if name == "levels" and not stream.levels:
+                continue
+            if not stream._offer(message, droppable=droppable):
+                self._streams.remove(stream)
 
 
 def encode(name: str, body: Mapping[str, Any]) -> bytes:

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from firmware.errors import ConflictError
 from webui.i18n import LANGUAGES, THEMES
+from webui.permissions import open_to_all, signed_in
 from webui.security import log_in, log_out, session_user
 from webui.services import services
 from webui.translate import _
@@ -22,6 +23,7 @@ _YEAR_S = 365 * 86400
 
 
 @blueprint.route("/login", methods=["GET", "POST"])
+@open_to_all
 def login() -> ResponseReturnValue:
     """Name and password. Wrong answers cost time, by address and by name."""
     if not services().users.has_users():
@@ -53,6 +55,7 @@ def login() -> ResponseReturnValue:
 
 
 @blueprint.route("/first-run", methods=["GET", "POST"])
+@open_to_all
 def first_run() -> ResponseReturnValue:
     """The code from the console makes the admin account, once."""
     users = services().users
@@ -92,17 +95,20 @@ def first_run() -> ResponseReturnValue:
 
 
 @blueprint.post("/logout")
+@signed_in
 def logout() -> ResponseReturnValue:
     log_out()
     return redirect(url_for("auth.login"))
 
 
 @blueprint.post("/language")
+@open_to_all
 def language() -> ResponseReturnValue:
     return _remember("language", request.form.get("language", ""), tuple(LANGUAGES))
 
 
 @blueprint.post("/theme")
+@open_to_all
 def theme() -> ResponseReturnValue:
     return _remember("theme", request.form.get("theme", ""), THEMES)
 

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from firmware.errors import StoreError
 from webui.call_list import CallPage, Cursor, open_calls
+from webui.permissions import Permission, require
 from webui.services import services
 from webui.translate import _
 
@@ -17,6 +18,7 @@ blueprint = Blueprint("calls", __name__, url_prefix="/calls")
 
 
 @blueprint.get("/")
+@require(Permission.LIST)
 def index() -> str:
     """One page of calls; without a usable database it says so and stays useful."""
     before, after = Cursor.parse(request.args.get("before")), Cursor.parse(request.args.get("after"))
@@ -33,6 +35,7 @@ def index() -> str:
 
 
 @blueprint.get("/<call_id>/row")
+@require(Permission.LIST)
 def row(call_id: str) -> ResponseReturnValue:
     """One call as a row of the list, for the page that is open while something changes."""
     try:

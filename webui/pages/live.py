@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
-from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, jsonify, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from firmware.errors import RequestError
-from firmware.ipc.client import RecorderClient, RecorderUnreachableError
 from webui.feed.hub import Hub, Stream, TooManyStreamsError
+from webui.permissions import Permission, require, signed_in
+from webui.recorder import ask
 from webui.services import services
-from webui.translate import _
 from webui.users.store import UserStore
 
-log = logging.getLogger("offhook.web.live")
 blueprint = Blueprint("live", __name__)
 
 PING_EVERY_S = 15.0
@@ -24,27 +21,33 @@ PING_EVERY_S = 15.0
 
 
 @blueprint.get("/")
+@signed_in
 def home() -> ResponseReturnValue:
     return redirect(url_for("live.index"))
 
 
 @blueprint.get("/live/")
+@require(Permission.LIST)
 def index() -> str:
     return render_template("live/index.html", state=services().hub.snapshot())
 
 
 @blueprint.get("/live/state")
+@require(Permission.LIST)
 def state() -> Response:
     """The full state, for a browser that gets no stream."""
     return jsonify(services().hub.snapshot())
 
 
 @blueprint.get("/live/events")
+@require(Permission.LIST)
 def events() -> ResponseReturnValue:
     """Server-sent events: ``state`` first, then each change."""
     hub = services().hub
     try:
-        stream = hub.open_stream(current_user.get_id())
+        stream = hub.open_stream(
+            current_user.get_id(), levels="levels" in request.args, tab=request.args.get("tab", "")[:64]
+        )
     except TooManyStreamsError as error:
         return Response(str(error), 503, {"Retry-After": "10"})
     body = _messages(hub, stream, services().users, str(session.get("login", "")))
@@ -55,16 +58,10 @@ def events() -> ResponseReturnValue:
 
 
 @blueprint.post("/live/alarms/<int:alarm>/acknowledge")
+@require(Permission.LIST)
 def acknowledge(alarm: int) -> ResponseReturnValue:
     """Tells the recorder that a person has seen an alarm; answered when it is written down."""
-    try:
-        with RecorderClient(services().run_dir / "recorder.sock") as recorder:
-            recorder.request("alarm.ack", alarm=alarm, by=current_user.name)
-    except RecorderUnreachableError:
-        abort(503, description=_("The recorder does not answer. Try again in a few seconds."))
-    except RequestError as error:
-        log.warning("alarm %d could not be acknowledged: %s", alarm, error)
-        abort(409, description=_("The recorder refused: %(reason)s", reason=str(error)))
+    ask("alarm.ack", alarm=alarm, by=current_user.name)
     if request.headers.get("X-CSRF-Token"):
         return "", 204
     return redirect(url_for("live.index"))

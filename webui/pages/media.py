@@ -9,6 +9,7 @@ from flask import Blueprint, Response, abort, send_file
 from firmware.errors import StoreError
 from webui.call_list import RecordingRow, open_calls
 from webui.media import MediaError, wav_chunks, wav_size
+from webui.permissions import Permission, require
 from webui.services import services
 from webui.translate import _
 
@@ -16,6 +17,7 @@ blueprint = Blueprint("media", __name__, url_prefix="/media")
 
 
 @blueprint.get("/<recording_id>.mp4")
+@require(Permission.LISTEN)
 def mp4(recording_id: str) -> Response:
     """Opus in MP4: what Safari plays, and everybody else too."""
     recording = _recording(recording_id)
@@ -29,12 +31,14 @@ def mp4(recording_id: str) -> Response:
 
 
 @blueprint.get("/<recording_id>.ogg")
+@require(Permission.LISTEN)
 def ogg(recording_id: str) -> Response:
     recording = _recording(recording_id)
     return _sent(_located(recording.opus_path), "audio/ogg")
 
 
 @blueprint.get("/<recording_id>.flac")
+@require(Permission.EXPORT)
 def flac(recording_id: str) -> Response:
     """The master, to download."""
     recording = _recording(recording_id)
@@ -42,6 +46,7 @@ def flac(recording_id: str) -> Response:
 
 
 @blueprint.get("/<recording_id>.wav")
+@require(Permission.EXPORT)
 def wav(recording_id: str) -> Response:
     """The master decoded, to download: for programs that know nothing else."""
     recording = _recording(recording_id)

@@ -13,8 +13,10 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from firmware.errors import ConflictError, StoreError
+from webui.permissions import Permission
 from webui.users.migrations import migrations
 from webui.users.passwords import hash_password, verify_password
+from webui.users.roles import permissions_of
 
 SESSION_IDLE_S = 8 * 3600
 SESSION_LONGEST_S = 7 * 86400
@@ -28,6 +30,9 @@ class User:
     id: int
     name: str
     role: str
+    permissions: frozenset[Permission]
+    lines: frozenset[str] | None = None
+    """The lines whose calls she sees; ``None`` is all of them."""
 
     is_authenticated = True
     is_active = True
@@ -35,6 +40,13 @@ class User:
 
     def get_id(self) -> str:
         return str(self.id)
+
+    def may(self, permission: str) -> bool:
+        """Whether her role gives ``permission`` (a `Permission` or its value)."""
+        return permission in self.permissions
+
+    def sees_line(self, line: str) -> bool:
+        return self.lines is None or line in self.lines
 
 
 class UserStore:
@@ -93,7 +105,7 @@ class UserStore:
             if added.rowcount != 1:
                 raise ConflictError("the admin account exists already; log in with it")
             self._conn.execute("DELETE FROM secret WHERE key = 'first_run_code'")
-            return User(id=int(added.lastrowid or 0), name=name, role="admin")
+            return _user(int(added.lastrowid or 0), name, "admin")
 
     def check_password(self, name: str, password: str) -> User | None:
         """The user, when the password is right. Takes as long for a name that does not exist."""
@@ -103,7 +115,7 @@ class UserStore:
             ).fetchone()
         if not verify_password(None if row is None else row[3], password):
             return None
-        return User(id=row[0], name=row[1], role=row[2])
+        return _user(row[0], row[1], row[2])
 
     def open_session(self, user: User, *, address: str, agent: str) -> str:
         """The token of a new session; only its hash is kept."""
@@ -137,11 +149,15 @@ class UserStore:
             if abs(now_ms - row[4]) > _TOUCH_EVERY_MS:
                 with self._conn:
                     self._conn.execute("UPDATE session SET seen_utc_ms = ? WHERE token_sha256 = ?", (now_ms, digest))
-        return User(id=row[0], name=row[1], role=row[2])
+        return _user(row[0], row[1], row[2])
 
     def close_session(self, token: str) -> None:
         with self._lock, self._conn:
             self._conn.execute("DELETE FROM session WHERE token_sha256 = ?", (_digest(token),))
+
+
+def _user(number: int, name: str, role: str) -> User:
+    return User(id=number, name=name, role=role, permissions=permissions_of(role))
 
 
 def _digest(token: str) -> str:

@@ -1,6 +1,7 @@
 // The lines as cards, the banners over them and the list of alarms. Text from outside enters through textContent alone.
+import { drawing, element, post } from "./dom.js";
 import { stream } from "./stream.js";
-import { age, clock, fill, icon, language, words } from "./words.js";
+import { clock, fill, icon, language, words } from "./words.js";
 
 const FLOOR_DBFS = -60;
 const HOT_DBFS = -3;
@@ -11,9 +12,7 @@ class LiveBoard extends HTMLElement {
   #cards = new Map();
   #alarms = new Map();
   #link = { link: "wait" };
-  #heardAt = null; // on this machine's own clock, in ms
   #clockAhead = 0; // the box's clock minus this machine's, in ms
-  #bannerText = null;
 
   connectedCallback() {
     this.template = this.querySelector("template[data-card]");
@@ -21,13 +20,11 @@ class LiveBoard extends HTMLElement {
     on("state", (state) => this.#takeState(state));
     on("line", (message) => {
       this.#clockAhead = message.now_utc_ms - Date.now();
-      this.#heard();
       this.#lines.set(message.line.id, message.line);
       this.#drawLine(message.line);
       this.#drawSummary();
     });
     on("levels", (message) => {
-      this.#heard();
       for (const [id, level] of Object.entries(message.levels)) this.#drawLevels(id, level);
     });
     on("alarm", ({ alarm }) => {
@@ -64,12 +61,7 @@ class LiveBoard extends HTMLElement {
 
   #takeLink(link) {
     this.#link = link;
-    if (link.age_s !== undefined) this.#heardAt = link.age_s === null ? null : performance.now() - link.age_s * 1000;
-    this.#drawBanners();
-  }
-
-  #heard() {
-    this.#heardAt = performance.now();
+    this.#drawStale();
   }
 
   #drawToday(today) {
@@ -168,30 +160,11 @@ class LiveBoard extends HTMLElement {
     this.querySelector("[data-empty]").hidden = lines.length > 0 || this.#link.link !== "up";
   }
 
-  #drawBanners() {
-    const banners = [];
-    const link = this.#link.link;
-    if (link === "down" || link === "stalled" || link === "lost") {
-      const what = { down: words.recorderDown, stalled: words.recorderStalled, lost: words.streamLost }[link];
-      banners.push(["note-bad", what, ""]);
-    }
-    const stale = this.#stale();
-    for (const [id, card] of this.#cards) {
+  #drawStale() {
+    this.classList.toggle("is-stale", this.#stale());
+    for (const card of this.#cards.values()) {
       const since = card.dataset.unsafeSince;
-      const unsafe = !stale && since !== undefined && performance.now() - since > GRACE_MS;
-      card.classList.toggle("unsafe", unsafe);
-      if (unsafe) banners.push(["note-bad", fill(words.notRecordingOn, { line: this.#lines.get(id).label }), words.notRecordingTodo]);
-    }
-    this.classList.toggle("is-stale", stale);
-    const text = JSON.stringify(banners);
-    if (text !== this.#bannerText) {
-      this.#bannerText = text;
-      this.querySelector("[data-banners]").replaceChildren(...banners.map(([style, what, todo]) => banner(style, what, todo)));
-    }
-    if (stale) {
-      const place = this.querySelector("[data-banners] [data-age]");
-      const old = this.#heardAt === null ? null : (performance.now() - this.#heardAt) / 1000;
-      if (place) place.textContent = old === null ? words.noData : fill(words.dataAge, { age: age(old) });
+      card.classList.toggle("unsafe", !this.#stale() && since !== undefined && performance.now() - since > GRACE_MS);
     }
   }
 
@@ -223,7 +196,7 @@ class LiveBoard extends HTMLElement {
     body.append(what, todo, since);
     row.append(drawing(alarm.severity === "info" ? "info" : "warning"), body);
     if (!alarm.acknowledged_utc_ms) {
-      const button = element("button", "button");
+      const button = element("button", "btn");
       button.type = "button";
       button.textContent = words.acknowledge;
       button.addEventListener("click", () => this.#acknowledge(alarm.id, button, since));
@@ -234,7 +207,7 @@ class LiveBoard extends HTMLElement {
 
   async #acknowledge(id, button, place) {
     button.disabled = true;
-    const answer = await fetch(`/live/alarms/${id}/acknowledge`, { method: "POST", headers: { "X-CSRF-Token": this.dataset.csrf } });
+    const answer = await post(`/live/alarms/${id}/acknowledge`);
     if (answer.ok) button.remove();
     else {
       button.disabled = false;
@@ -244,37 +217,8 @@ class LiveBoard extends HTMLElement {
 
   #tick() {
     for (const [id, card] of this.#cards) this.#drawTimer(this.#lines.get(id), card);
-    this.#drawBanners();
+    this.#drawStale();
   }
-}
-
-function element(tag, style = "") {
-  const made = document.createElement(tag);
-  if (style) made.className = style;
-  return made;
-}
-
-function drawing(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", icon(name));
-  svg.append(use);
-  return svg;
-}
-
-function banner(style, what, todo) {
-  const note = element("div", `note ${style}`);
-  const body = element("div");
-  const strong = element("strong");
-  strong.textContent = what;
-  const more = element("span");
-  if (todo) more.textContent = todo;
-  else more.dataset.age = "";
-  body.append(strong, more);
-  note.append(drawing("warning"), body);
-  return note;
 }
 
 customElements.define("live-board", LiveBoard);

@@ -2,6 +2,15 @@
 const KINDS = ["state", "line", "levels", "call", "recording", "alarm", "today", "link"];
 const POLL_EVERY_MS = 10000;
 
+// One number per tab, whatever page it shows: the box ends the stream of the page before.
+function tab() {
+  const known = sessionStorage.getItem("tab");
+  if (known) return known;
+  const made = Math.random().toString(36).slice(2);
+  sessionStorage.setItem("tab", made);
+  return made;
+}
+
 class Stream extends EventTarget {
   #source = null;
   #poll = null;
@@ -16,7 +25,7 @@ class Stream extends EventTarget {
   #open() {
     if (this.#source) return;
     clearTimeout(this.#poll);
-    this.#source = new EventSource("/live/events");
+    this.#source = new EventSource(`/live/events?tab=${tab()}${document.querySelector("live-board") ? "&levels=1" : ""}`);
     for (const kind of KINDS) {
       this.#source.addEventListener(kind, (message) => this.#tell(kind, JSON.parse(message.data)));
     }
@@ -51,6 +60,7 @@ class Stream extends EventTarget {
   }
 
   #tell(kind, detail) {
+    if (kind !== "lost" && kind !== "link") this.dispatchEvent(new Event("heard"));
     this.dispatchEvent(new CustomEvent(kind, { detail }));
   }
 }

@@ -3,10 +3,8 @@ export const words = JSON.parse(document.getElementById("words").textContent);
 
 export const language = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
 
-const ICONS = new URL("./icons.svg", import.meta.url).pathname;
-
 export function icon(name) {
-  return `${ICONS}#${name}`;
+  return `${words.icons}#${name}`;
 }
 
 export function fill(sentence, values) {

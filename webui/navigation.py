@@ -1,0 +1,54 @@
+"""What stands in the rail, and what stands under Settings: one line per page, shown to those who may open it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Flask, current_app, request
+from flask_login import current_user
+
+from webui.permissions import required_by
+from webui.translate import _
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One page to go to."""
+
+    endpoint: str
+    icon: str
+    title: Callable[[], str]
+    about: Callable[[], str] = lambda: ""
+    """One sentence under the title, on the page of all settings."""
+
+    @property
+    def here(self) -> bool:
+        """Whether this request is for this page or one of the same blueprint."""
+        return request.blueprint == self.endpoint.split(".")[0]
+
+    @property
+    def allowed(self) -> bool:
+        return bool(
+            current_user.is_authenticated and required_by(current_app, self.endpoint) <= current_user.permissions
+        )
+
+
+RAIL = (
+    Place("live.index", "live", lambda: _("Live")),
+    Place("calls.index", "calls", lambda: _("Calls")),
+    # Contacts, follow-ups and reports will stand here.
+)
+
+SETTINGS: tuple[Place, ...] = ()
+"""In the order of the page; the groups that a person looks for first come first."""
+
+
+def install(app: Flask) -> None:
+    app.context_processor(
+        lambda: {
+            "rail": [place for place in RAIL if place.allowed],
+            "settings_places": [place for place in SETTINGS if place.allowed],
+            "in_settings": request.blueprint == "settings" or any(place.here for place in SETTINGS),
+        }
+    )
