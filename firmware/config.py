@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from firmware.config_checks import between, country_code, one_of_drivers, short_text, time_zone
+from firmware.config_checks import between, country_code, number_patterns, one_of_drivers, short_text, time_zone
 from firmware.config_faults import faults_in, place
 from firmware.config_home_assistant import HomeAssistantSettings
 from firmware.config_retention import RetentionSettings
@@ -21,6 +21,7 @@ from firmware.drivers import driver_type
 from firmware.errors import ConfigError
 from firmware.minutes import Plan
 from firmware.model import LineId, LineKind
+from firmware.recording_rules import RecordCalls
 
 _LINE_ID = re.compile(r"[a-z0-9-]{1,32}")
 
@@ -50,6 +51,12 @@ class BoxSettings:
 class RecordingSettings:
     preroll_s: float = attrs.field(default=5.0, validator=between(0, 30))
     """Seconds of sound from before the call that go into its recording, so that the first word is never lost."""
+    calls: RecordCalls = RecordCalls.ALL
+    """What is recorded of calls that no list names."""
+    always: tuple[str, ...] = attrs.field(default=(), validator=number_patterns)
+    """Numbers, or their beginnings (``138*``), that are recorded whatever ``calls`` says."""
+    never: tuple[str, ...] = attrs.field(default=(), validator=number_patterns)
+    """Numbers, or their beginnings, that are not recorded. Beats ``always``."""
 
 
 @attrs.frozen(kw_only=True)
@@ -88,6 +95,8 @@ class LineSettings:
     """So much silence ends a call on an analog line; 0: never. People who are put on hold are silent too."""
     device: str | None = attrs.field(default=None, validator=attrs.validators.optional(short_text(200)))
     """Where the device is plugged in, kept with lines the box found by itself: it stays the same line."""
+    record: RecordCalls | None = None
+    """What is recorded on this line; None: as ``recording.calls`` says."""
     plan: Plan | None = None
     """What the operator of a SIM charges for; None: no meter."""
     options: Any = attrs.field(factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import zoneinfo
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -44,6 +45,21 @@ def short_text(longest: int) -> Validator:
             raise ValueError(f"must be one line of at most {longest} characters, not {text!r:.60}")
 
     return check
+
+
+_NUMBER = re.compile(r"\+?[0-9*#][0-9*# ()./-]{0,30}")
+
+
+def number_patterns(_instance: Any, _attribute: Any, value: tuple[str, ...]) -> None:
+    """Telephone numbers, or their beginnings followed by ``*``; at most 1000."""
+    if len(value) > 1000:
+        raise ValueError(f"must be at most 1000 numbers, not {len(value)}")
+    for number in value:
+        digits = number.rstrip("*")
+        if not _NUMBER.fullmatch(number) or not any(c.isdigit() for c in digits) or number.count("*") > 1:
+            raise ValueError(
+                f'must be numbers like "+8613800138000", or their beginnings like "138*", not {number!r:.40}'
+            )
 
 
 def one_of_drivers(_instance: Any, _attribute: Any, value: Any) -> None:

@@ -6,6 +6,9 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+import attrs
+import phonenumbers
+
 from firmware.config import LineSettings, Settings
 from firmware.drivers import driver_type
 from firmware.effects import RaiseAlarm, ResolveAlarm
@@ -15,6 +18,7 @@ from firmware.live import LineAbout, SoundState
 from firmware.model import LineId, LineKind
 from firmware.policy import LinePolicy, recorded_from, ring_timeout_s
 from firmware.ports import Clock, CountryAware, LineDriver, LineListener, Recorder
+from firmware.recording_rules import RecordingRules
 from firmware.runtime import RunningLine, Runtime
 from firmware.signals.countries import CountryProfile, profile_of
 from firmware.signals.listener import AnalogListener
@@ -40,6 +44,11 @@ class _Wanted:
     line: LineSettings
     preroll_s: float
     country: str
+    rules: RecordingRules
+
+    def same_device(self, other: _Wanted) -> bool:
+        """Whether only the recording rules differ: they change under a running driver, so that no event is lost."""
+        return self == replace(other, rules=self.rules, line=attrs.evolve(other.line, record=self.line.record))
 
 
 class LineKeeper:
@@ -68,14 +77,22 @@ class LineKeeper:
     def apply(self, settings: Settings, inherited: Mapping[LineId, Inherited] | None = None) -> None:
         """Runs the lines of ``settings``. A line that is in a call keeps its old settings until the call is over."""
         self._wanted = {
-            line.id: _Wanted(line, settings.recording.preroll_s, settings.country_of(line)) for line in settings.lines
+            line.id: _Wanted(line, settings.recording.preroll_s, settings.country_of(line), rules_of(settings, line))
+            for line in settings.lines
         }
         self.settle(inherited)
 
     def settle(self, inherited: Mapping[LineId, Inherited] | None = None) -> None:
         """Swaps every line that differs from what is wanted and is not in a call."""
         for line in [line for line in self._running if self._wanted.get(line) != self._running[line]]:
-            if self._runtime.lines[line].state.phase is Phase.IDLE:
+            running = self._runtime.lines[line]
+            if running.state.phase is not Phase.IDLE:
+                continue
+            wanted = self._wanted.get(line)
+            if wanted is not None and wanted.same_device(self._running[line]):
+                running.state = replace(running.state, policy=replace(running.state.policy, rules=wanted.rules))
+                self._running[line] = wanted
+            else:
                 self._stop(line)
                 if line not in self._wanted:
                     self._store.submit([HoleEnded(line=line, until=self._clock.now())])
@@ -109,7 +126,7 @@ class LineKeeper:
         country = profile_of(wanted.country)
         if isinstance(driver, CountryAware):
             driver.use_country(country)
-        policy = replace(policy_of(line, wanted.preroll_s, country), actions=driver.actions)
+        policy = replace(policy_of(line, wanted.preroll_s, country), actions=driver.actions, rules=wanted.rules)
         state = replace(inherited.state or LineState(line=line.id, policy=policy), policy=policy)
         about = LineAbout(id=line.id, label=line.name, kind=driver.kind, driver=line.driver, country=wanted.country)
         source = driver.audio_source()
@@ -146,6 +163,18 @@ class LineKeeper:
         self._runtime.drop(line)
         self._detach(line)
         del self._running[line]
+
+
+def rules_of(settings: Settings, line: LineSettings) -> RecordingRules:
+    """Which calls of ``line`` are recorded."""
+    recording = settings.recording
+    calling_code = phonenumbers.country_code_for_region(settings.country_of(line))
+    return RecordingRules(
+        calls=line.record or recording.calls,
+        always=recording.always,
+        never=recording.never,
+        calling_code=str(calling_code) if calling_code else "",
+    )
 
 
 def policy_of(line: LineSettings, preroll_s: float, country: CountryProfile) -> LinePolicy:

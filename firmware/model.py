@@ -112,6 +112,8 @@ class CallFlag(StrEnum):
     """Its start, its answer or its end was found from the line's sound alone."""
     CALLER_DOUBTFUL = "caller_doubtful"
     """Its caller ID was read by one of many receivers only: the number may be wrong."""
+    NOT_TO_BE_RECORDED = "not_to_be_recorded"
+    """The recording rules leave it out: no sound of it is kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from firmware.model import Call, Direction, LineKind, Outcome
+from firmware.recording_rules import RECORD_ALL, RecordingRules
 from firmware.signals.countries import CountryProfile
 
 
@@ -26,6 +27,8 @@ class LinePolicy:
     """What the driver can do: ``dial``, ``answer``, ``hang_up``."""
     preroll_s: float = 5.0
     record_from: RecordFrom = RecordFrom.START
+    rules: RecordingRules = RECORD_ALL
+    """Which calls are recorded at all."""
     answer_supervision: bool = True
     """The line tells when the other side answers (polarity reversal, or the network's word)."""
     ring_timeout_s: float = 8.0

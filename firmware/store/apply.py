@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from firmware.effects import Account, RaiseAlarm, ResolveAlarm, SaveCall
+from firmware.model import CallFlag
 from firmware.ports import (
     LineMeasured,
     RecordingClosed,
@@ -54,6 +55,8 @@ def _apply(tx: Transaction, fact: Fact) -> str | None:  # noqa: PLR0912
     match fact:
         case SaveCall(call=call):
             calls.save(tx, call)
+            if CallFlag.NOT_TO_BE_RECORDED in call.flags:
+                recordings.throw_away(tx, call.id)
         case Account():
             return ledger.account(tx, fact)
         case HoleBegun():

@@ -34,7 +34,8 @@ _MARKS: dict[str, Text] = {
 def call_note(call: Row, recordings: Sequence[Row], marks: Sequence[Row] = ()) -> Text | None:
     """Everything worth saying of a call, its recordings (RECORDING) and its marks; None when all is as it should be."""
     notes: list[Text] = []
-    for recording in recordings:
+    left_out = CallFlag.NOT_TO_BE_RECORDED.value in call["flags"]
+    for recording in recordings if not left_out else ():
         notes += _recording_notes(recording)
     if CallFlag.JOINED_LATE.value in call["flags"]:
         notes.append({"en": "the call was already up when the box saw it", "zh": "设备发现时通话已在进行"})
@@ -44,6 +45,8 @@ def call_note(call: Row, recordings: Sequence[Row], marks: Sequence[Row] = ()) -
         notes.append({"en": "found from its sound: the moments are estimates", "zh": "由声音检测：时间为估计值"})
     if CallFlag.CALLER_DOUBTFUL.value in call["flags"]:
         notes.append({"en": "the number was hard to read: it may be wrong", "zh": "来电号码难以识别：可能有误"})
+    if left_out:
+        notes.append({"en": "not recorded, by the recording rules", "zh": "按录音规则未录音"})
     for mark in marks:
         words = _MARKS.get(mark["mark"], {"en": mark["mark"], "zh": mark["mark"]})
         notes.append({name: text.format(after_s=round(mark["after_s"])) for name, text in words.items()})
@@ -59,7 +62,7 @@ def _recording_notes(recording: Row) -> list[Text]:
     if recording["status"] == "failed":
         notes.append({"en": "could not be recorded", "zh": "无法录音"})
     if recording["status"] == "deleted":
-        notes.append({"en": "the sound was deleted to free space", "zh": "声音已为释放空间而删除"})
+        notes.append({"en": "the sound was deleted", "zh": "声音已删除"})
     if recording["silent"]:
         notes.append({"en": "silent", "zh": "无声"})
     elif recording["one_way"]:

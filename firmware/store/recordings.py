@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from firmware.model import CallFlag
 from firmware.ports import (
     ChannelLevels,
     Gap,
@@ -18,6 +19,7 @@ from firmware.ports import (
     SealFailed,
 )
 from firmware.store import alarms, boot, outbox
+from firmware.store.deletion import SEALED, Rule, mark_deleted
 from firmware.store.transaction import Committed, Row, Transaction
 
 SILENT_BELOW_S = 0.1
@@ -101,10 +103,25 @@ def sealed(tx: Transaction, fact: RecordingSealed) -> None:
             fact.recording,
         ),
     )
+    alarms.resolve_alarm(tx, key="seal_failed", subject=fact.recording, at=fact.at)
+    if _not_to_be_recorded(tx, row["call_id"]):
+        _tell_box(tx, "recording.sealed", fact.recording)
+        throw_away(tx, row["call_id"])
+        return
     outbox.withdraw_files(tx, fact.recording, keep=(fact.flac.sha256, fact.opus.sha256))
     files = [_queue(tx, row, codec, file) for codec, file in (("flac", fact.flac), ("opus", fact.opus))]
     outbox.put(tx, "recording.sealed", _body(tx, fact.recording) | {"files": files})
-    alarms.resolve_alarm(tx, key="seal_failed", subject=fact.recording, at=fact.at)
+
+
+def throw_away(tx: Transaction, call: str) -> None:
+    """Deletes what is sealed of a call that the rules leave out; what is not sealed yet goes once it is."""
+    rows = tx.rows(f"{SEALED} AND r.call_id = ?", (call,))
+    mark_deleted(tx, rows, rule=Rule.NOT_TO_BE_RECORDED, by="recording rules")
+
+
+def _not_to_be_recorded(tx: Transaction, call: str) -> bool:
+    row = tx.row("SELECT flags FROM call WHERE id = ?", (call,))
+    return row is not None and CallFlag.NOT_TO_BE_RECORDED.value in json.loads(row["flags"])
 
 
 def failed(tx: Transaction, fact: RecordingFailed) -> None:

@@ -14,6 +14,7 @@ from firmware.transitions.pieces import (
     begin,
     change,
     deadline_passed,
+    digits_over,
     end,
     marked,
     new_call,
@@ -70,6 +71,7 @@ def call_answered(state: LineState, event: LineEvent) -> Result:
     call = replace(marked(open_call(state), event), answered=at)
     state, changed = change(replace(state, deadline_ns=None, floor=at), call, Phase.TALKING)
     # A reversal answers an outgoing call, a lifted handset an incoming one: either way the digits are over.
-    state, recording = start_recording(state, at)
+    state, stopped = digits_over(state, at)
+    state, recording = start_recording(state, at, number_is_final=call.direction is Direction.OUTGOING)
     listen = ListenFor(line=state.line, what=Hearing.TONES, at=event.at)
-    return state, (*changed, *account(event, call=call.id), *recording, listen)
+    return state, (*changed, *account(event, call=call.id), *stopped, *recording, listen)

@@ -94,10 +94,12 @@ def change(state: LineState, call: Call, phase: Phase | None = None) -> Result:
     return replace(state, phase=phase, call=call), (SaveCall(call=call),)
 
 
-def start_recording(state: LineState, at: Instant, preroll_s: float | None = None) -> Result:
-    """Open the next part of the call's sound, unless one is open."""
+def start_recording(
+    state: LineState, at: Instant, preroll_s: float | None = None, *, number_is_final: bool = False
+) -> Result:
+    """Open the next part of the call's sound, unless one is open, or the rules leave the call out."""
     call = open_call(state)
-    if state.recording is not None:
+    if state.recording is not None or not state.policy.rules.wants(call, number_is_final=number_is_final):
         return state, ()
     recording = next_recording(call)
     start = StartRecording(
@@ -119,11 +121,23 @@ def stop_recording(state: LineState, at: Instant) -> Result:
     return replace(state, recording=None), (StopRecording(recording=state.recording, line=state.line, at=at),)
 
 
+def digits_over(state: LineState, at: Instant) -> Result:
+    """The number that was dialled is complete: a recording that is not wanted stops."""
+    if open_call(state).direction is Direction.INCOMING or state.policy.rules.wants(
+        open_call(state), number_is_final=True
+    ):
+        return state, ()
+    return stop_recording(state, at)
+
+
 def end(state: LineState, ended: Instant, outcome: Outcome, reason: EndReason) -> Result:
     """The call is over: its recording is closed, and it never changes again."""
     ended = not_before(state.floor, ended)
     state, stop = stop_recording(state, ended)
     call = replace(open_call(state), status=CallStatus.ENDED, ended=ended, outcome=outcome, end_reason=reason)
+    if not state.policy.rules.wants(call, number_is_final=True):
+        # What was recorded before the number was known is thrown away by whoever stores this.
+        call = replace(call, flags=call.flags | {CallFlag.NOT_TO_BE_RECORDED})
     state = replace(
         state,
         phase=Phase.IDLE,

@@ -62,7 +62,7 @@ def test_the_oldest_sound_goes_until_there_is_room_and_the_list_stays(world: Wor
     assert _files(world, calls[0]) == []
     assert _files(world, calls[2]) == [".p1.chain.jsonl", ".p1.flac", ".p1.opus", ".p1.peaks.json"]
     assert len(queries.list_calls(world.read())) == 6
-    assert queries.list_calls(world.read())[-1]["note"]["en"] == "the sound was deleted to free space"
+    assert queries.list_calls(world.read())[-1]["note"]["en"] == "the sound was deleted"
     assert queries.ledger(world.read())["balanced"]
     (alarm,) = queries.standing_alarms(world.read())
     assert (alarm["key"], alarm["severity"]) == ("retention_deleted", "info")

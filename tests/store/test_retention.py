@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ import pytest
 from firmware.config_retention import CloudCopy, LineRetention, RetentionSettings, retention_part
 from firmware.effects import SaveCall
 from firmware.errors import RequestError
-from firmware.model import Call, LineId
+from firmware.model import Call, CallFlag, LineId
 from firmware.store import queries, retention_ask
 from firmware.store.deletion import SEALED, Rule, mark_deleted
 from firmware.store.retention import make_room
@@ -272,3 +273,26 @@ def test_files_of_a_deleted_recording_go(world: World, writer: SecondWriter, tmp
     world.clock.pass_s(10 * 86_400)
     _run(writer, world, RetentionSettings(days=1))
     assert list((world.data_dir / "recordings").rglob(f"{call.id}*")) == []
+
+
+def test_the_sound_of_a_call_that_the_rules_leave_out_is_thrown_away(world: World, writer: SecondWriter) -> None:
+    at = world.clock.pass_s(60)
+    call = ringing(at)
+    up = talking(call, at.plus_s(2), parts=2)
+    left_out = replace(ended(up, at.plus_s(12)), flags=frozenset({CallFlag.NOT_TO_BE_RECORDED}))
+    world.store(
+        [SaveCall(call=call), ring(call, at)],
+        [SaveCall(call=up), opened(call, at)],
+        [closed(call, at.plus_s(4), seconds=2)],
+        [sealed_files(world, call, at)],
+        [opened(call, at.plus_s(6), part=2)],
+        [SaveCall(call=left_out), closed(call, at.plus_s(12), part=2, seconds=2)],
+        [sealed_files(world, call, at, part=2)],
+    )
+    assert {row["status"] for row in world.rows("SELECT status FROM recording")} == {"deleted"}
+    assert world.rows("SELECT * FROM outbox_file") == []
+    assert {row["rule"] for row in world.rows("SELECT rule FROM deletion")} == {"not_to_be_recorded"}
+    _run(writer, world, RetentionSettings())
+    assert list((world.data_dir / "recordings").rglob(f"{call.id}*.flac")) == []
+    (listed,) = queries.list_calls(world.read())
+    assert listed["note"]["en"] == "not recorded, by the recording rules"
