@@ -67,6 +67,7 @@ LOCK := $(PY)/uv pip compile --universal --python-version 3.11 --generate-hashes
 lock:
 	@setup/prepare.sh test
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) pyproject.toml --extra cloud -o requirements/cloud.txt
 	$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
 	printf 'setuptools\nwheel\n' | $(LOCK) - -o requirements/build.txt
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from simulator.box import BoxUnderTest
 from simulator.children import Child, ChildError
-from sync.receiver.console.reading import PAGE_AT_MOST, open_reader
+from sync.receiver.console.reading import PAGE_AT_MOST, Reader
+from sync.receiver.opening import open_folder
 from sync.receiver.verify import verify
 
 _READY_DEADLINE_S = 30.0
@@ -81,7 +82,8 @@ class DemoCloud:
 
     def summary(self) -> str:
         """What the receiver itself finds when it hashes everything again."""
-        verdict = verify(self.data)
+        with open_folder(self.data) as kept:
+            verdict = verify(kept)
         well = "all as recorded" if not verdict.findings else "; ".join(one.message for one in verdict.findings)
         return (
             f"In the cloud: {verdict.files} recordings ({verdict.bytes / 1e6:.1f} MB, hashed again) and "
@@ -90,7 +92,8 @@ class DemoCloud:
 
     def _differences(self, box: BoxUnderTest, calls: list[dict[str, Any]]) -> list[str]:
         found: list[str] = []
-        with open_reader(self.data) as reader:
+        with open_folder(self.data) as kept:
+            reader = Reader(kept)
             here: dict[str, dict[str, Any]] = {}
             before: str | None = None
             while True:
@@ -119,7 +122,7 @@ class DemoCloud:
                     stored = reader.file(*files[sha256]) if sha256 in files else None
                     if stored is None:
                         found.append(f"recording {recording['id']} is not in the cloud")
-                    elif hashlib.sha256(stored.read_bytes()).hexdigest() != sha256:
+                    elif hashlib.sha256(b"".join(kept.files.read(stored))).hexdigest() != sha256:
                         found.append(f"recording {recording['id']} has other bytes in the cloud")
             for one in reader.boxes():
                 if one["missing"]:

@@ -16,9 +16,9 @@ from rich.progress import Progress
 from firmware.errors import OffhookError
 from sync import topics
 from sync.receiver import wishes
+from sync.receiver.opening import open_storage, opener
 from sync.receiver.settings import Settings, load
-from sync.receiver.sqlite_storage import SqliteStorage
-from sync.receiver.verify import verify as verify_folder
+from sync.receiver.verify import verify as verify_kept
 
 _HOUR_MS = 3_600_000
 
@@ -51,9 +51,8 @@ def verify(settings: Settings, *, as_json: bool) -> None:
     """Hashes every stored file again, holds it against the records, and lists records that did not come."""
     with Progress(console=Console(stderr=True), transient=True, disable=as_json) as bar:
         task = bar.add_task("hashing", total=None)
-        verdict = verify_folder(
-            settings.storage.data, progress_made=lambda done, total: bar.update(task, completed=done, total=total)
-        )
+        with opener(settings)() as kept:
+            verdict = verify_kept(kept, progress_made=lambda done, total: bar.update(task, completed=done, total=total))
     if as_json:
         document = {
             "ok": not verdict.findings,
@@ -80,7 +79,7 @@ def verify(settings: Settings, *, as_json: bool) -> None:
 @click.pass_obj
 def restored(settings: Settings) -> None:
     """Run it once after a backup was put back, with the receiver stopped: boxes then send again what is missing."""
-    storage = SqliteStorage(settings.storage.data)
+    storage = open_storage(settings)
     try:
         click.echo(f"The store's new epoch is {storage.new_epoch()}")
     finally:
@@ -105,7 +104,8 @@ def command(settings: Settings, dev: str, op: str, *, arguments: str, hours: flo
     wish = wishes.Wish(
         id=uuid.uuid4().hex, dev=topics.device(dev), op=op, args=parsed, not_after_ms=now_ms + int(hours * _HOUR_MS)
     )
-    wishes.add_command(settings.storage.data, wish, made_ms=now_ms)
+    with opener(settings)() as kept:
+        wishes.add_command(kept.rows, wish, made_ms=now_ms)
     click.echo(wish.id)
 
 
@@ -115,10 +115,21 @@ def command(settings: Settings, dev: str, op: str, *, arguments: str, hours: flo
 @click.pass_obj
 def desired(settings: Settings, dev: str, document: TextIO) -> None:
     """Wishes for the settings in the TOML file DOCUMENT on the box DEV, which applies them or says why not."""
-    version = wishes.set_desired(
-        settings.storage.data, topics.device(dev), document.read(), set_ms=time.time_ns() // 1_000_000
-    )
+    with opener(settings)() as kept:
+        version = wishes.set_desired(kept.rows, topics.device(dev), document.read(), set_ms=time.time_ns() // 1_000_000)
     click.echo(f"version {version}")
+
+
+@receiver.command()
+@click.argument("wish")
+@click.pass_obj
+def told(settings: Settings, wish: str) -> None:
+    """Shows how far the command WISH (the id that `command` printed) has come, and what its box answered."""
+    with opener(settings)() as kept:
+        found = wishes.told(kept.rows, wish)
+    if found is None:
+        raise click.BadParameter(f"nobody asked for {wish}")
+    click.echo(f"{found[0]}  {found[1] or ''}".rstrip())
 
 
 @receiver.command()

@@ -23,7 +23,7 @@ from sync.receiver.messages import (
     StatusIn,
 )
 from sync.receiver.ranges import covers, merged
-from sync.receiver.storage import Added, FileRow, FileState, Transaction
+from sync.receiver.storage import Added, FileRow, FileState, StorageFullError, Transaction
 
 
 @frozen(kw_only=True)
@@ -48,11 +48,21 @@ class Reply:
         return self.message if isinstance(self.message, bytes) else wire.build(self.message)
 
 
+@frozen
+class Complete:
+    """A file of which nothing lacks."""
+
+    dev: str
+    fid: str
+
+
 @frozen(kw_only=True)
 class Outcome:
     replies: tuple[Reply, ...] = ()
     news: tuple[str, ...] = ()
     """What the operator should hear of, for the log."""
+    finish: Complete | None = None
+    """Everything of this file is here: to be put into its place by `Receiver.finish`, in a transaction of its own."""
 
 
 class Receiver:
@@ -88,13 +98,30 @@ class Receiver:
                 assert_never(message)
         return Outcome()
 
-    def full(self, tx: Transaction, message: Inbound) -> Outcome:
+    def finish(self, tx: Transaction, file: Complete, *, at_ms: int) -> Outcome:
+        """Hashes what was staged and puts it into its place, once, whoever else may be asked to."""
+        row = tx.file_to_finish(file.dev, file.fid)
+        if row is None or row.state is FileState.ABORTED:
+            return Outcome(replies=(_about(file.dev, _unknown(file.fid)),))
+        if row.state is FileState.STORED or not covers(row.held, row.size):
+            return Outcome(replies=(_about(file.dev, _progress(tx, row)),))
+        found = tx.assembled(row)
+        if found == row.sha256:
+            return self._store(tx, row, at_ms)
+        tx.discard(row)
+        row = evolve(row, held=(), fin=False)
+        tx.save_file(row, at_ms=at_ms)
+        why = "what was staged is gone" if found is None else f"the whole file's sha256 is {found}, not {row.sha256}"
+        ack = evolve(_progress(tx, row), rc=wire.RC_RESEND_ALL, desc=why)
+        return Outcome(replies=(_about(file.dev, ack),), news=(f"{file.dev}: {file.fid}: {why}",))
+
+    def full(self, tx: Transaction, message: Inbound | Complete, why: StorageFullError) -> Outcome:
         """The answer when there was no room for ``message``: come again later. Records have no such answer; their
         box repeats them until they are acknowledged."""
-        if isinstance(message, InitIn | ChunkIn | FinIn):
+        if isinstance(message, InitIn | ChunkIn | FinIn | Complete):
             row = tx.file(message.dev, message.fid)
-            return self._pause(message.dev, message.fid, row)
-        return Outcome(news=("the storage is full",))
+            return self._pause(message.dev, message.fid, row, str(why))
+        return Outcome(news=(str(why),))
 
     def refuse(self, tx: Transaction, poison: Poison, *, at_ms: int) -> Outcome:
         """Puts ``poison`` aside for the operator, and tells its box not to come with this file again."""
@@ -123,13 +150,7 @@ class Receiver:
             ev_gaps=progress.gaps,
             cfg_ver=desired[0] if desired else 0,
         )
-        replies = [Reply(topic=topics.build(topics.AckTopic(dev)), message=ack)]
-        if desired and desired[0] != hello.cfg_ver:
-            wish = wire.Desired(ver=desired[0], document=desired[1])
-            replies.append(Reply(topic=topics.build(topics.DesiredTopic(dev)), message=wish))
-        pending = tx.commands(dev, at_ms=at_ms)
-        replies += [Reply(topic=topics.build(topics.CommandTopic(dev)), message=one.payload) for one in pending]
-        return Outcome(replies=tuple(replies))
+        return Outcome(replies=(_about(dev, ack), *wishes_for(tx, dev, known=hello.cfg_ver, at_ms=at_ms)))
 
     def _records(self, tx: Transaction, message: RecordsIn, at_ms: int) -> Outcome:
         dev = message.dev
@@ -182,14 +203,14 @@ class Receiver:
             if tx.assembled(row) == row.sha256:  # it was put into place, but its row was lost
                 return self._store(tx, row, at_ms)
             if not tx.room(row.size):
-                return self._pause(dev, fid, None)
+                return self._pause(dev, fid, None, "the storage is full")
             tx.save_file(row, at_ms=at_ms)
         elif (row.size, row.sha256) != (init.size, init.checksum):
             why = "another file with this id was announced before"
             return Outcome(replies=(_about(dev, _rejected(fid, why)),), news=(f"{dev}: {fid} refused: {why}",))
         return Outcome(replies=(_about(dev, _progress(tx, row)),))
 
-    def _chunk(self, tx: Transaction, message: ChunkIn, at_ms: int) -> Outcome:
+    def _chunk(self, tx: Transaction, message: ChunkIn, at_ms: int) -> Outcome:  # noqa: PLR0911  one per reason
         dev, fid = message.dev, message.fid
         row = tx.file(dev, fid)
         if row is None or row.state is FileState.ABORTED:
@@ -203,9 +224,13 @@ class Receiver:
         if message.sha256 is not None and hashlib.sha256(message.data).hexdigest() != message.sha256:
             ack = evolve(_progress(tx, row), rc=wire.RC_RESEND, desc=f"the chunk at {message.offset} arrived damaged")
             return Outcome(replies=(_about(dev, ack),), news=(f"{dev}: {fid}: {ack.desc}",))
+        if row.busy:
+            return Outcome(replies=(_about(dev, _progress(tx, row)),))
         others = row.held if tx.stage(row, message.offset, message.data) else ()
         row = evolve(row, held=merged([*others, (message.offset, end)]))
         tx.save_file(row, at_ms=at_ms)
+        if row.fin and covers(row.held, row.size):
+            return Outcome(finish=Complete(dev, fid))
         return Outcome(replies=(_about(dev, _progress(tx, row)),))
 
     def _fin(self, tx: Transaction, message: FinIn, at_ms: int) -> Outcome:
@@ -218,16 +243,12 @@ class Receiver:
             return Outcome(replies=(_about(dev, _rejected(fid, why)),), news=(f"{dev}: {fid}: {why}",))
         if row.state is FileState.STORED:
             return Outcome(replies=(_about(dev, _stored(tx, row)),))
-        if not covers(row.held, row.size):
-            return Outcome(replies=(_about(dev, _progress(tx, row)),))
-        found = tx.assembled(row)
-        if found == row.sha256:
-            return self._store(tx, row, at_ms)
-        row = evolve(row, held=())
-        tx.save_file(row, at_ms=at_ms)
-        why = "what was staged is gone" if found is None else f"the whole file's sha256 is {found}, not {row.sha256}"
-        ack = evolve(_progress(tx, row), rc=wire.RC_RESEND_ALL, desc=why)
-        return Outcome(replies=(_about(dev, ack),), news=(f"{dev}: {fid}: {why}",))
+        if covers(row.held, row.size):
+            return Outcome(finish=Complete(dev, fid))
+        if not row.fin and not row.busy:
+            row = evolve(row, fin=True)
+            tx.save_file(row, at_ms=at_ms)
+        return Outcome(replies=(_about(dev, _progress(tx, row)),))
 
     def _store(self, tx: Transaction, row: FileRow, at_ms: int) -> Outcome:
         tx.keep(row)
@@ -237,21 +258,32 @@ class Receiver:
 
     def _abort(self, tx: Transaction, message: AbortIn, at_ms: int) -> Outcome:
         row = tx.file(message.dev, message.fid)
-        if row is not None and row.state is FileState.RECEIVING:
+        if row is not None and row.state is FileState.RECEIVING and not row.busy:
             tx.discard(row)
             tx.save_file(evolve(row, state=FileState.ABORTED, held=()), at_ms=at_ms)
         return Outcome()
 
-    def _pause(self, dev: str, fid: str, row: FileRow | None) -> Outcome:
+    def _pause(self, dev: str, fid: str, row: FileRow | None, why: str) -> Outcome:
         ack = wire.FileAck(
             f=fid,
             state="receiving",
             have=row.held if row else (),
             rc=wire.RC_PAUSE,
-            desc="the storage is full",
+            desc=why[:200],
             retry_s=self._limits.retry_full_s,
         )
-        return Outcome(replies=(_about(dev, ack),), news=(f"{dev}: {fid} must wait: the storage is full",))
+        return Outcome(replies=(_about(dev, ack),), news=(f"{dev}: {fid} must wait: {why}",))
+
+
+def wishes_for(tx: Transaction, dev: str, *, known: int | None, at_ms: int) -> list[Reply]:
+    """The settings that the operator wishes for, unless the box has that version, and every open command."""
+    replies = []
+    desired = tx.desired(dev)
+    if desired and desired[0] != known:
+        wish = wire.Desired(ver=desired[0], document=desired[1])
+        replies.append(Reply(topic=topics.build(topics.DesiredTopic(dev)), message=wish))
+    pending = tx.commands(dev, at_ms=at_ms)
+    return replies + [Reply(topic=topics.build(topics.CommandTopic(dev)), message=one.payload) for one in pending]
 
 
 def coalesced(replies: Sequence[Reply]) -> list[Reply]:

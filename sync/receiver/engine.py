@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from attrs import frozen
 
-from sync.receiver.core import Outcome, Receiver, Reply, coalesced
+from sync.receiver.core import Complete, Outcome, Receiver, Reply, coalesced
 from sync.receiver.inbound import parse
 from sync.receiver.messages import Inbound, Poison
-from sync.receiver.storage import Storage, StorageFullError, Transaction
+from sync.receiver.storage import Storage, StorageAwayError, StorageFullError, Transaction
 from sync.receiver.suspects import Suspects, message_key
 
 log = logging.getLogger("offhook.receiver")
 
-_UNFIT = (
-    sqlite3.IntegrityError,
-    sqlite3.ProgrammingError,
-    sqlite3.InterfaceError,
-    sqlite3.DataError,
-    ValueError,
-    TypeError,
-    LookupError,
-    OverflowError,
-)
-"""What one message's content may provoke. Anything else is a fault of the machine or of this program."""
+_UNFIT = (ValueError, TypeError, LookupError, OverflowError)
+"""What one message's content may provoke, beside what the database says about it. Anything else is a fault of the
+machine or of this program."""
 
 
 @frozen
@@ -47,43 +38,55 @@ class Engine:
         self._receiver = receiver
         self._suspects = suspects
         self._now_ms = now_ms
+        self._unfit: tuple[type[Exception], ...] = (*_UNFIT, *storage.unfit)
 
-    def process(self, batch: Sequence[Delivery]) -> list[Reply]:
-        """What to publish, now that everything in ``batch`` that can be safe is safe.
+    def process(self, batch: Sequence[Delivery]) -> Iterator[list[Reply]]:
+        """What to publish after each commit. At the end everything in ``batch`` that can be safe is safe.
 
-        Raises `OSError` or `sqlite3.Error` when the machine fails: nothing of the batch counts then.
+        Raises what the machine's faults raise: what was not yet answered does not count then.
         """
         together: list[Delivery] = []
-        replies: list[Reply] = []
         for delivery in batch:
             if self._suspects.must_be_alone(message_key(delivery.topic, delivery.payload)):
-                replies += self._commit(together)
+                yield from self._commit(together)
                 together = []
-                replies += self._commit([delivery])
+                yield from self._commit([delivery])
             else:
                 together.append(delivery)
-        replies += self._commit(together)
-        return coalesced(replies)
+        yield from self._commit(together)
 
-    def _commit(self, batch: Sequence[Delivery]) -> list[Reply]:
+    def _commit(self, batch: Sequence[Delivery]) -> Iterator[list[Reply]]:
+        """One commit for all, then one for each file that is complete with it: hashing a long recording, or sending
+        it to an object store, holds up nobody's record."""
         if not batch:
-            return []
+            return
+        batch = sorted(batch, key=sender)  # a box's own messages keep their order
         keys = [message_key(delivery.topic, delivery.payload) for delivery in batch]
         self._suspects.take(keys)
-        outcomes: list[Outcome] = []
+        outcomes: Sequence[Outcome] = ()
         try:
             with self._storage.transaction() as tx:
                 outcomes = [self._one(tx, delivery, key) for delivery, key in zip(batch, keys, strict=True)]
         except StorageFullError as error:
             log.error("%s", error)
-            outcomes = self._all_must_wait(batch)
+            outcomes = self._all_must_wait([parse(one.topic, one.payload) for one in batch], error)
+        _tell(outcomes)
+        yield coalesced([reply for outcome in outcomes for reply in outcome.replies])
+        for file in dict.fromkeys(outcome.finish for outcome in outcomes if outcome.finish):
+            outcomes = self._finish(file)
+            _tell(outcomes)
+            yield [reply for outcome in outcomes for reply in outcome.replies]
         self._suspects.clear()
         for key in keys:
             self._suspects.acquit(key)
-        for outcome in outcomes:
-            for sentence in outcome.news:
-                log.warning("%s", sentence)
-        return [reply for outcome in outcomes for reply in outcome.replies]
+
+    def _finish(self, file: Complete) -> Sequence[Outcome]:
+        try:
+            with self._storage.transaction() as tx:
+                return [self._receiver.finish(tx, file, at_ms=self._now_ms())]
+        except StorageFullError as error:
+            log.error("%s", error)
+            return self._all_must_wait([file], error)
 
     def _one(self, tx: Transaction, delivery: Delivery, key: str) -> Outcome:
         at_ms = self._now_ms()
@@ -93,27 +96,44 @@ class Engine:
             )
         else:
             message = parse(delivery.topic, delivery.payload)
+        dev = getattr(message, "dev", None)
+        if dev is not None:
+            tx.enter(dev)
         try:
             with tx.savepoint():
                 return self._receiver.handle(tx, message, at_ms=at_ms)
-        except StorageFullError:
-            return self._receiver.full(tx, message)
-        except _UNFIT as error:
+        except StorageAwayError:
+            raise  # nothing more can be asked in this transaction
+        except StorageFullError as error:
+            return self._receiver.full(tx, message, error)
+        except self._unfit as error:
             log.exception("a message could not be handled", extra={"offhook": {"topic": delivery.topic[:200]}})
             poison = Poison(
                 topic=delivery.topic,
                 reason=f"{type(error).__name__}: {error}",
                 payload=delivery.payload,
-                dev=getattr(message, "dev", None),
+                dev=dev,
                 fid=getattr(message, "fid", None),
             )
             with tx.savepoint():
                 return self._receiver.refuse(tx, poison, at_ms=at_ms)
 
-    def _all_must_wait(self, batch: Sequence[Delivery]) -> list[Outcome]:
+    def _all_must_wait(self, messages: Sequence[Inbound | Complete], why: StorageFullError) -> list[Outcome]:
         """Not even the commit found room: the files' boxes are told; records come again by themselves."""
         try:
             with self._storage.transaction() as tx:
-                return [self._receiver.full(tx, parse(delivery.topic, delivery.payload)) for delivery in batch]
+                return [self._receiver.full(tx, message, why) for message in messages]
         except StorageFullError:
             return []
+
+
+def _tell(outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        for sentence in outcome.news:
+            log.warning("%s", sentence)
+
+
+def sender(delivery: Delivery) -> str:
+    """What a topic says of its sender: messages are taken in this order, so that no two receivers wait for each
+    other's boxes."""
+    return delivery.topic.split("/", 2)[1] if "/" in delivery.topic else ""

@@ -123,10 +123,27 @@ class FileStore:
 
     def path(self, row: FileRow) -> Path:
         """Where ``row`` lies when it is stored."""
-        suffix = Path(row.name).suffix.lower()
-        moment = _moment(row.fid)
-        folder = self.folder / "files" / row.dev / f"{moment:%Y}" / f"{moment:%m}"
-        return folder / f"{row.fid}{suffix if suffix in _SUFFIXES else '.bin'}"
+        at = moment(row.fid)
+        return self.folder / "files" / row.dev / f"{at:%Y}" / f"{at:%m}" / f"{row.fid}{suffix(row.name)}"
+
+    def key(self, row: FileRow) -> str:
+        """``path`` as text; see `sync.receiver.kept.KeptFiles` for this and the next three."""
+        return str(self.path(row))
+
+    def keys(self) -> set[str]:
+        return {str(path) for path in self.in_place()}
+
+    def size(self, row: FileRow) -> int | None:
+        path = self.path(row)
+        return path.stat().st_size if path.is_file() else None
+
+    def read(self, row: FileRow, *, first: int = 0, last: int | None = None) -> Iterator[bytes]:
+        with self.path(row).open("rb", buffering=0) as file:
+            file.seek(first)
+            left = row.size - first if last is None else last - first + 1
+            while left > 0 and (block := file.read(min(_HASH_BLOCK_BYTES, left))):
+                left -= len(block)
+                yield block
 
     def in_place(self) -> set[Path]:
         """All files that are stored."""
@@ -139,7 +156,13 @@ class FileStore:
         return self.folder / "parts" / row.dev / f"{row.fid}.part"
 
 
-def _moment(fid: str) -> datetime:
+def suffix(name: str) -> str:
+    """Of the kinds of files that boxes have."""
+    found = Path(name).suffix.lower()
+    return found if found in _SUFFIXES else ".bin"
+
+
+def moment(fid: str) -> datetime:
     """The time in a file's ULID (first ten characters: milliseconds since 1970); a folder, not a fact."""
     ms = 0
     for character in fid[:10]:

@@ -71,7 +71,8 @@ class Intake:
         while not stop.is_set():
             batch = self._gather()
             if batch:
-                self._publish(self._engine.process(batch))
+                for replies in self._engine.process(batch):
+                    self._publish(replies)
                 for delivery in batch:
                     delivery.done()
                 self.handled += len(batch)

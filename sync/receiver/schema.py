@@ -116,3 +116,9 @@ def m0001_first(db: Database) -> None:
         ) STRICT;
         """
     )
+
+
+@migrations()
+def m0002_fin(db: Database) -> None:
+    """Whether a box has said that it sent everything of a file."""
+    db.executescript("ALTER TABLE file ADD COLUMN fin INTEGER NOT NULL DEFAULT 0")

@@ -1,4 +1,4 @@
-"""The receiver's process: storage, intake and broker put together, run until it is told to stop."""
+"""The receiver's process: storages, intakes and broker put together, run until it is told to stop."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import logging
 import signal
 import threading
 import time
+import zlib
 from collections.abc import Sequence
 
 from firmware import log as logs
 from firmware.notify import Notifier
-from sync import topics, wire
 from sync.receiver.broker import Broker
-from sync.receiver.core import Receiver, Reply
-from sync.receiver.engine import Engine
+from sync.receiver.core import Receiver, Reply, wishes_for
+from sync.receiver.engine import Delivery, Engine, sender
 from sync.receiver.intake import Intake
+from sync.receiver.opening import open_storage
 from sync.receiver.settings import Settings
-from sync.receiver.sqlite_storage import SqliteStorage
+from sync.receiver.storage import Storage, StorageFullError
 from sync.receiver.suspects import Suspects
 
 log = logging.getLogger("offhook.receiver")
@@ -25,53 +26,75 @@ _LOOK_EVERY_S = 0.5
 
 
 class Service:
-    """Everything between the broker and the disk. Raises `StoreError` when the storage cannot be used."""
+    """Everything between the broker and the disk. Raises `StoreError` when the storage cannot be used.
+
+    With the embedded storage one thread does the work; with PostgreSQL several do, each for boxes of its own.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        reserve_bytes = settings.storage.reserve_mb * 1_000_000
-        self.storage = SqliteStorage(settings.storage.data, reserve_bytes=reserve_bytes)
-        self._suspects = Suspects(settings.storage.data)
+        self._settings = settings
+        workers = 1 if settings.postgres.conninfo is None else settings.postgres.workers
+        self.storages = [open_storage(settings, worker=n) for n in range(workers)]
+        self._suspects = [self._suspects_of(n, workers) for n in range(workers)]
         self.broker = Broker(settings.broker)
-        self.intake = Intake(
-            self.make_engine(settings), publish=self.broker.publish, idle=self._wishes, group=settings.group_commit
-        )
+        self._intakes = [
+            Intake(
+                self.make_engine(storage, suspects),
+                publish=self.broker.publish,
+                idle=self._wishes if storage is self.storages[0] else tuple,
+                group=settings.group_commit,
+            )
+            for storage, suspects in zip(self.storages, self._suspects, strict=True)
+        ]
 
-    def make_engine(self, settings: Settings) -> Engine:
+    def make_engine(self, storage: Storage, suspects: Suspects) -> Engine:
         """The part that decides and commits."""
-        return Engine(self.storage, Receiver(settings.limits), suspects=self._suspects, now_ms=_now_ms)
+        return Engine(storage, Receiver(self._settings.limits), suspects=suspects, now_ms=_now_ms)
 
     def start(self) -> None:
-        self.intake.start()
-        self.broker.start(deliver=self.intake.put)
+        for intake in self._intakes:
+            intake.start()
+        self.broker.start(deliver=self._deliver)
 
     def stop(self) -> None:
         """First nothing new, then what is in hand."""
         self.broker.stop()
-        self.intake.stop()
-        self._suspects.close()
-        self.storage.close()
+        for intake in self._intakes:
+            intake.stop()
+        for suspects in self._suspects:
+            suspects.close()
+        for storage in self.storages:
+            storage.close()
 
     @property
     def alive(self) -> bool:
-        return self.intake.alive and self.broker.alive
+        return self.broker.alive and all(intake.alive for intake in self._intakes)
+
+    def _deliver(self, delivery: Delivery) -> bool:
+        """A box stays with one thread, so that its messages keep their order."""
+        return self._intakes[zlib.crc32(sender(delivery).encode()) % len(self._intakes)].put(delivery)
+
+    def _suspects_of(self, worker: int, workers: int) -> Suspects:
+        folder = self._settings.storage.data / f"worker-{worker}" if workers > 1 else self._settings.storage.data
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Suspects(folder)
 
     def _wishes(self) -> Sequence[Reply]:
         """What the operator wants of boxes since the last look; they are asked again after each hello."""
-        if not self.broker.connected or not self.storage.has_unsent():
+        storage = self.storages[0]
+        try:
+            if not self.broker.connected or not storage.has_unsent():
+                return ()
+            replies: list[Reply] = []
+            at_ms = _now_ms()
+            with storage.transaction() as tx:
+                for dev in tx.unsent():
+                    tx.enter(dev)
+                    replies += wishes_for(tx, dev, known=None, at_ms=at_ms)
+            return replies
+        except StorageFullError as error:
+            log.error("%s", error)
             return ()
-        replies: list[Reply] = []
-        at_ms = _now_ms()
-        with self.storage.transaction() as tx:
-            for dev in tx.unsent():
-                desired = tx.desired(dev)
-                if desired is not None:
-                    wish = wire.Desired(ver=desired[0], document=desired[1])
-                    replies.append(Reply(topic=topics.build(topics.DesiredTopic(dev)), message=wish))
-                commands = tx.commands(dev, at_ms=at_ms)
-                replies += [
-                    Reply(topic=topics.build(topics.CommandTopic(dev)), message=command.payload) for command in commands
-                ]
-        return replies
 
 
 def main(settings: Settings, *, service_type: type[Service] = Service) -> int:
@@ -85,7 +108,7 @@ def main(settings: Settings, *, service_type: type[Service] = Service) -> int:
     service.start()
     notifier = Notifier()
     notifier.ready("receiving")
-    log.info("receiving into %s", settings.storage.data, extra={"offhook": {"store": service.storage.store_epoch}})
+    log.info("receiving", extra={"offhook": {"store": service.storages[0].store_epoch}})
     while not stop.wait(_LOOK_EVERY_S) and service.alive:
         notifier.watchdog()
         notifier.status("receiving" if service.broker.connected else "no connection to the broker")

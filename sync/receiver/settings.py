@@ -30,7 +30,7 @@ class ConsoleSettings:
 
 @frozen(kw_only=True)
 class StorageSettings:
-    """The embedded storage."""
+    """The embedded storage; with ``[postgres]`` only the folder, for scratch files and the console's accounts."""
 
     data: Path = Path("/var/lib/offhook-receiver")
     reserve_mb: int = 256
@@ -38,14 +38,44 @@ class StorageSettings:
 
 
 @frozen(kw_only=True)
+class PostgresSettings:
+    """The storage of many receivers; files go to ``[s3]`` then."""
+
+    conninfo: str | None = field(default=None, repr=False)
+    """As libpq writes it: ``host=db dbname=offhook user=receiver``. None: the embedded storage."""
+    workers: int = 4
+    """Threads of one receiver, each with a connection of its own. The messages of a box stay with one of them."""
+    staged_mb: int = 50_000
+    """What all boxes together may have announced and not finished; others wait."""
+
+
+@frozen(kw_only=True)
+class S3Settings:
+    """Where the bucket is. Without keys boto3 looks for them: environment, shared file, role of the machine."""
+
+    endpoint: str | None = None
+    """None: AWS itself."""
+    region: str = "us-east-1"
+    bucket: str = ""
+    prefix: str = ""
+    access_key: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
+    path_style: bool = True
+    """False: the bucket is part of the host name, as newer AWS regions want it."""
+
+
+@frozen(kw_only=True)
 class Settings:
-    """The whole of it: sections ``[storage]``, ``[broker]``, ``[limits]``, ``[group_commit]`` and ``[console]``."""
+    """The whole of it: sections ``[storage]``, ``[broker]``, ``[limits]``, ``[group_commit]`` and ``[console]``, and
+    for many receivers ``[postgres]`` and ``[s3]``."""
 
     storage: StorageSettings = field(factory=StorageSettings)
     broker: BrokerSettings = field(factory=BrokerSettings)
     limits: Limits = field(factory=Limits)
     group_commit: GroupCommit = field(factory=GroupCommit)
     console: ConsoleSettings = field(factory=ConsoleSettings)
+    postgres: PostgresSettings = field(factory=PostgresSettings)
+    s3: S3Settings = field(factory=S3Settings)
 
 
 def load(file: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -18,6 +18,10 @@ class StorageFullError(OffhookError):
     """There is no room for more: what was asked for did not happen, and may be asked for again later."""
 
 
+class StorageAwayError(StorageFullError):
+    """The database or the object store cannot be reached now: likewise."""
+
+
 class FileState(StrEnum):
     RECEIVING = "receiving"
     STORED = "stored"
@@ -39,6 +43,10 @@ class FileRow:
     """Bytes that are safe, merged. All of them once the state is STORED."""
     init: str = "{}"
     """The init message as it came."""
+    fin: bool = False
+    """Its box has said that everything was sent; with several receivers that may overtake the last chunk."""
+    busy: bool = False
+    """Another receiver is putting it into its place just now."""
 
 
 class Added(StrEnum):
@@ -81,6 +89,10 @@ class Transaction(Protocol):
     def savepoint(self) -> AbstractContextManager[None]:
         """What happens inside is undone when it raises, and only that."""
 
+    def enter(self, dev: str) -> None:
+        """From here to the end of the transaction nobody else handles messages of ``dev``. Whoever enters several
+        enters them in ascending order."""
+
     def seen(self, dev: str, *, at_ms: int, status: str | None = None, hello: str | None = None) -> None:
         """``dev`` is alive; ``status`` and ``hello`` replace what was known when they are given."""
 
@@ -95,7 +107,10 @@ class Transaction(Protocol):
     def progress(self, dev: str, epoch: str) -> Progress: ...
 
     def file(self, dev: str, fid: str) -> FileRow | None:
-        """The row, locked against other receivers until the transaction ends."""
+        """The row, locked against other receivers until the transaction ends; ``busy`` when another one has it."""
+
+    def file_to_finish(self, dev: str, fid: str) -> FileRow | None:
+        """The row, locked; waits for whoever has it."""
 
     def save_file(self, row: FileRow, *, at_ms: int) -> None: ...
 
@@ -112,7 +127,7 @@ class Transaction(Protocol):
         """Puts what was staged into its place for good. Repeatable."""
 
     def discard(self, row: FileRow) -> None:
-        """Forgets what was staged, once the transaction has ended."""
+        """Forgets what was staged, no later than the end of the transaction."""
 
     def room(self, size: int) -> bool:
         """Whether a file of ``size`` bytes may come."""
@@ -131,11 +146,27 @@ class Transaction(Protocol):
     def commands(self, dev: str, *, at_ms: int) -> Sequence[PendingCommand]:
         """Those to hand out to ``dev`` again, oldest first."""
 
+    def unsent(self) -> Sequence[str]:
+        """Boxes for which the operator has something new, in ascending order."""
+
 
 class Storage(Protocol):
-    """Where a receiver keeps everything."""
+    """Where a receiver keeps everything. Used by one thread."""
+
+    @property
+    def unfit(self) -> tuple[type[Exception], ...]:
+        """What the database raises because of one message's content."""
+
+    @property
+    def store_epoch(self) -> str: ...
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """At its end everything is on stable storage. When it raises, nothing happened."""
+
+    def has_unsent(self) -> bool:
+        """Whether the operator has something new for a box."""
+
+    def new_epoch(self) -> str:
+        """For a store that went back in time, or lost files: boxes ask again for what they believe stored."""
 
     def close(self) -> None: ...

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
 from sync import wire
+from sync.receiver.sql import Rows
 
 _INTEGER_MAX = 2**63 - 1
 
 
-def project(connection: sqlite3.Connection, dev: str, record: wire.Record) -> None:
+def project(rows: Rows, dev: str, record: wire.Record) -> None:
     """Whatever a box wrote into ``record.data``, this raises nothing but what the database raises: the record itself
     is kept in any case, and fields that are not what they should be are left empty."""
     kind, _, _what = record.type.partition(".")
     data = record.data
     if kind == "call":
         _upsert(
-            connection,
+            rows,
             "call",
             {"dev": dev, "call": _text(data.get("id"))},
             record,
@@ -46,10 +46,10 @@ def project(connection: sqlite3.Connection, dev: str, record: wire.Record) -> No
         }
         if "files" in data:  # a later record (of a deletion) does not name them: what the cloud has stays known
             fields["files"] = _files(data["files"])
-        _upsert(connection, "recording", {"dev": dev, "recording": _text(data.get("id"))}, record, fields)
+        _upsert(rows, "recording", {"dev": dev, "recording": _text(data.get("id"))}, record, fields)
     elif kind == "alarm":
         _upsert(
-            connection,
+            rows,
             "alarm",
             {"dev": dev, "epoch": record.epoch, "alarm": _integer(data.get("id"))},
             record,
@@ -65,11 +65,11 @@ def project(connection: sqlite3.Connection, dev: str, record: wire.Record) -> No
         values = {name: _integer(data.get(name)) for name in names}
         if None not in values.values():
             key = {"dev": dev, "epoch": record.epoch, "boot_no": _integer(data.get("boot_no"))}
-            _upsert(connection, "boot", key, record, values)
+            _upsert(rows, "boot", key, record, values)
 
 
 def _upsert(
-    connection: sqlite3.Connection,
+    rows: Rows,
     table: str,
     key: Mapping[str, object],
     record: wire.Record,
@@ -80,11 +80,11 @@ def _upsert(
     values = {**key, "epoch": record.epoch, "seq": record.seq, **fields}
     changes = ", ".join(f"{name} = excluded.{name}" for name in values if name not in key)
     # Of one epoch the later seq counts; another epoch is a new database of the same box, and newer.
-    connection.execute(
+    rows.run(
         f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)}) "  # noqa: S608
         f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes} "
         f"WHERE excluded.epoch <> {table}.epoch OR excluded.seq > {table}.seq",
-        values,
+        **values,
     )
 
 
@@ -95,8 +95,8 @@ def _text(value: object) -> str | None:
 
 
 def storable(text: str) -> str:
-    """Half a surrogate pair, which JSON can spell, has no UTF-8."""
-    return text.encode("utf-8", "replace").decode()
+    """Half a surrogate pair, which JSON can spell, has no UTF-8; and PostgreSQL takes no NUL."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def _integer(value: object) -> int | None:
@@ -104,7 +104,8 @@ def _integer(value: object) -> int | None:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value)[:100_000]
+    text = json.dumps(value)
+    return text if len(text) <= 100_000 else "{}"
 
 
 def _files(value: object) -> str:

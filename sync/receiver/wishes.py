@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from attrs import frozen
 
-from firmware.errors import StoreError
 from sync import wire
-from sync.receiver.sqlite_storage import DATABASE
+from sync.receiver.sql import Rows
 
 
 @frozen(kw_only=True)
@@ -26,29 +23,36 @@ class Wish:
     not_after_ms: int
 
 
-def add_command(folder: Path, wish: Wish, *, made_ms: int) -> None:
-    """Raises `StoreError` without a database, `sync.topics.WireError` for a command that cannot be sent."""
+def add_command(rows: Rows, wish: Wish, *, made_ms: int) -> None:
+    """Raises `sync.topics.WireError` for a command that cannot be sent."""
     command = wire.Command(id=wish.id, op=wish.op, args=dict(wish.args), not_after_ms=wish.not_after_ms)
     wire.parse(wire.build(command), wire.Command)
-    with _open(folder) as connection:
-        connection.execute(
-            "INSERT INTO command (id, dev, op, args, made_ms, not_after_ms) VALUES (?, ?, ?, ?, ?, ?)",
-            (wish.id, wish.dev, wish.op, json.dumps(wish.args), made_ms, wish.not_after_ms),
-        )
+    rows.run(
+        "INSERT INTO command (id, dev, op, args, made_ms, not_after_ms) "
+        "VALUES (:id, :dev, :op, :args, :made, :not_after)",
+        id=wish.id,
+        dev=wish.dev,
+        op=wish.op,
+        args=json.dumps(wish.args),
+        made=made_ms,
+        not_after=wish.not_after_ms,
+    )
 
 
-def set_desired(folder: Path, dev: str, document: str, *, set_ms: int) -> int:
-    """The version it got. Raises `StoreError` without a database."""
-    with _open(folder) as connection:
-        found = connection.execute(
-            "INSERT INTO desired (dev, version, document, set_ms) VALUES (?, 1, ?, ?) ON CONFLICT (dev) DO UPDATE SET "
-            "version = version + 1, document = excluded.document, set_ms = excluded.set_ms, sent = 0 RETURNING version",
-            (dev, document, set_ms),
-        ).fetchone()
-    return int(found[0])
+def set_desired(rows: Rows, dev: str, document: str, *, set_ms: int) -> int:
+    """The version it got."""
+    ((version,),) = rows.run(
+        "INSERT INTO desired (dev, version, document, set_ms) VALUES (:dev, 1, :document, :at) ON CONFLICT (dev) DO "
+        "UPDATE SET version = desired.version + 1, document = excluded.document, set_ms = excluded.set_ms, sent = 0 "
+        "RETURNING version",
+        dev=dev,
+        document=document,
+        at=set_ms,
+    )
+    return int(version)
 
 
-def _open(folder: Path) -> sqlite3.Connection:
-    if not (folder / DATABASE).exists():
-        raise StoreError(f"there is no receiver's database in {folder}: has it run once?")
-    return sqlite3.connect(folder / DATABASE, timeout=10.0)
+def told(rows: Rows, wish: str) -> tuple[str, str | None] | None:
+    """The state of a command and what its box last said of it; None when nobody asked for it."""
+    found = rows.run("SELECT state, result FROM command WHERE id = :id", id=wish)
+    return (str(found[0][0]), found[0][1]) if found else None

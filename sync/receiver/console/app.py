@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, abort, g, jsonify, redirect, render_template, request, send_file, session, url_for
+from flask import Flask, Response, abort, g, jsonify, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from firmware.errors import StoreError
 from sync.receiver.console.accounts import MIN_PASSWORD_LENGTH, Accounts
-from sync.receiver.console.reading import PAGE, open_reader, playable
+from sync.receiver.console.reading import PAGE, Reader, playable
+from sync.receiver.console.sound import sound
 from sync.receiver.console.words import LANGUAGES, word
+from sync.receiver.opening import Opener
 
 _OPEN = frozenset({"static", "login", "first_run", "language"})
-_TYPES = {".flac": "audio/flac", ".opus": "audio/ogg"}
 _POLICY = (
     "default-src 'none'; style-src 'self'; media-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
 
 
-def create_app(folder: Path, accounts: Accounts) -> Flask:
-    """Over the receiver's folder. Serve it on this machine's own address, or behind a proxy that speaks https."""
+def create_app(opened: Opener, accounts: Accounts) -> Flask:
+    """Over what receivers keep. Serve it on this machine's own address, or behind a proxy that speaks https."""
     app = Flask(__name__)
     app.config.update(
         SECRET_KEY=accounts.cookie_key(),
@@ -36,9 +38,9 @@ def create_app(folder: Path, accounts: Accounts) -> Flask:
         MAX_CONTENT_LENGTH=64 * 1024,
     )
     _guard(app, accounts)
-    _pages(app, folder)
+    _pages(app, opened)
     _account_pages(app, accounts)
-    _api(app, folder)
+    _api(app, opened)
     return app
 
 
@@ -83,11 +85,11 @@ def _guard(app: Flask, accounts: Accounts) -> None:
         return render_template("error.html", sentence=_say("unreadable")), 503
 
 
-def _pages(app: Flask, folder: Path) -> None:
+def _pages(app: Flask, opened: Opener) -> None:
     @app.get("/")
     def index() -> str:
         dev, text, before = request.args.get("box"), request.args.get("q", "")[:100], request.args.get("before")
-        with open_reader(folder) as reader:
+        with _reader(opened) as reader:
             calls, older = reader.calls(dev=dev, text=text, before=before, limit=PAGE)
             return render_template(
                 "index.html",
@@ -103,13 +105,13 @@ def _pages(app: Flask, folder: Path) -> None:
 
     @app.get("/media/<dev>/<fid>")
     def media(dev: str, fid: str) -> Response:
-        with open_reader(folder) as reader:
-            path = reader.file(dev, fid)
-        if path is None:
-            abort(404)
-        response = send_file(path, mimetype=_TYPES.get(path.suffix, "application/octet-stream"), conditional=True)
-        response.headers["Cache-Control"] = "private, no-cache"
-        return response
+        return sound(opened, dev, fid)
+
+
+@contextmanager
+def _reader(opened: Opener) -> Iterator[Reader]:
+    with opened() as kept:
+        yield Reader(kept)
 
 
 def _account_pages(app: Flask, accounts: Accounts) -> None:
@@ -164,15 +166,15 @@ def _account_pages(app: Flask, accounts: Accounts) -> None:
         return response
 
 
-def _api(app: Flask, folder: Path) -> None:
+def _api(app: Flask, opened: Opener) -> None:
     @app.get("/api/boxes")
     def api_boxes() -> ResponseReturnValue:
-        with open_reader(folder) as reader:
+        with _reader(opened) as reader:
             return jsonify({"boxes": reader.boxes()})
 
     @app.get("/api/calls")
     def api_calls() -> ResponseReturnValue:
-        with open_reader(folder) as reader:
+        with _reader(opened) as reader:
             calls, older = reader.calls(
                 dev=request.args.get("box"),
                 text=request.args.get("q", "")[:100],
@@ -183,12 +185,12 @@ def _api(app: Flask, folder: Path) -> None:
 
     @app.get("/api/alarms")
     def api_alarms() -> ResponseReturnValue:
-        with open_reader(folder) as reader:
+        with _reader(opened) as reader:
             return jsonify({"alarms": reader.alarms(standing="all" not in request.args)})
 
     @app.get("/api/aside")
     def api_aside() -> ResponseReturnValue:
-        with open_reader(folder) as reader:
+        with _reader(opened) as reader:
             return jsonify({"aside": reader.poison()})
 
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from firmware.errors import StoreError
-from sync.receiver.file_store import FileStore
-from sync.receiver.sqlite_storage import DATABASE, file_row, progress
+from sync.receiver.kept import Kept
+from sync.receiver.sql_transaction import FILE, file_row, progress
+from sync.receiver.storage import FileRow
 
 PAGE = 50
 PAGE_AT_MOST = 500
@@ -35,16 +32,16 @@ _CALLS = f"""
             answered_ms + ({_SHIFT}) AS answered_utc_ms, ended_ms + ({_SHIFT}) AS ended_utc_ms
         FROM call LEFT JOIN boot
             ON boot.dev = call.dev AND boot.epoch = call.epoch AND boot.boot_no = call.boot_no
-    )
+    ) AS known
 """  # noqa: S608  constants only
 
 
 class Reader:
     """One request's view."""
 
-    def __init__(self, connection: sqlite3.Connection, files: FileStore) -> None:
-        self._connection = connection
-        self._files = files
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+        self._rows = kept.rows.named
 
     def boxes(self) -> list[dict[str, Any]]:
         """Every box with its state, and whether anything of its sequence lacks."""
@@ -60,19 +57,20 @@ class Reader:
                     "epoch": row["epoch"],
                     "held": row["held"],
                     "max_seq": max(row["max_seq"], row["claimed"]),
-                    "gaps": progress(self._connection, box["dev"], row["epoch"]).gaps,
+                    "gaps": progress(self._kept.rows, box["dev"], row["epoch"]).gaps,
                 }
                 for row in self._rows(
                     "SELECT epoch, max_seq, claimed, (SELECT count(DISTINCT seq) FROM record WHERE "
-                    "record.dev = epoch.dev AND record.epoch = epoch.epoch) AS held FROM epoch WHERE dev = ?",
-                    box["dev"],
+                    "record.dev = epoch.dev AND record.epoch = epoch.epoch) AS held FROM epoch WHERE dev = :dev "
+                    "ORDER BY epoch",
+                    dev=box["dev"],
                 )
             ]
             box["missing"] = sum(sequence["max_seq"] - sequence["held"] for sequence in box["sequences"])
             (counts,) = self._rows(
                 "SELECT (SELECT count(*) FROM call WHERE dev = :dev) AS calls, "
                 "count(*) FILTER (WHERE state = 'stored') AS files, "
-                "coalesce(sum(size) FILTER (WHERE state = 'stored'), 0) AS bytes, "
+                "CAST(coalesce(sum(size) FILTER (WHERE state = 'stored'), 0) AS BIGINT) AS bytes, "
                 "count(*) FILTER (WHERE state = 'receiving') AS on_their_way FROM file WHERE dev = :dev",
                 dev=box["dev"],
             )
@@ -83,16 +81,16 @@ class Reader:
         self, *, dev: str | None = None, text: str = "", before: str | None = None, limit: int = PAGE
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Newest first, and the cursor of the next page. ``text`` is looked for in number, name, line and id."""
-        where, values = ["1"], dict[str, Any]()
+        where, values = ["1 = 1"], dict[str, Any]()
         if dev:
             where.append("dev = :dev")
             values["dev"] = dev
         if text:
             where.append(
-                "(number LIKE :like ESCAPE '!' OR name LIKE :like ESCAPE '!' OR line LIKE :like ESCAPE '!' "
-                "OR id = :text)"
+                "(number LIKE :like ESCAPE '!' OR lower(name) LIKE :like ESCAPE '!' "
+                "OR lower(line) LIKE :like ESCAPE '!' OR id = :text)"
             )
-            escaped = text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+            escaped = text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
             values |= {"like": f"%{escaped}%", "text": text}
         cursor = _CURSOR.fullmatch(before or "")
         if cursor:
@@ -131,22 +129,18 @@ class Reader:
             "ORDER BY last_ms DESC LIMIT 200"
         )
 
-    def file(self, dev: str, fid: str) -> Path | None:
+    def file(self, dev: str, fid: str) -> FileRow | None:
         """The stored file; None when it is not (yet) here."""
-        row = self._connection.execute(
-            "SELECT dev, fid, name, size, sha256, state, held, init FROM file "
-            "WHERE dev = ? AND fid = ? AND state = 'stored'",
-            (dev, fid),
-        ).fetchone()
-        path = self._files.path(file_row(tuple(row))) if row else None
-        return path if path is not None and path.is_file() else None
+        found = self._kept.rows.run(f"{FILE} WHERE dev = :dev AND fid = :fid AND state = 'stored'", dev=dev, fid=fid)
+        row = file_row(found[0]) if found else None
+        return row if row is not None and self._kept.files.size(row) is not None else None
 
     def _recordings(self, dev: str, call: str) -> list[dict[str, Any]]:
         rows = self._rows(
             "SELECT recording AS id, part, duration_ms, cut_short, status, error, files FROM recording "
-            "WHERE dev = ? AND call = ? ORDER BY part",
-            dev,
-            call,
+            "WHERE dev = :dev AND call = :call ORDER BY part",
+            dev=dev,
+            call=call,
         )
         for row in rows:
             row["cut_short"] = bool(row["cut_short"])
@@ -154,28 +148,10 @@ class Reader:
         return rows
 
     def _file_state(self, dev: str, fid: str) -> dict[str, Any]:
-        rows = self._rows("SELECT state, sha256, size, stored_ms FROM file WHERE dev = ? AND fid = ?", dev, fid)
+        rows = self._rows(
+            "SELECT state, sha256, size, stored_ms FROM file WHERE dev = :dev AND fid = :fid", dev=dev, fid=fid
+        )
         return rows[0] if rows else {"state": "awaited", "sha256": None, "stored_ms": None}
-
-    def _rows(self, sql: str, *positional: object, **named: object) -> list[dict[str, Any]]:
-        cursor = self._connection.execute(sql, named or positional)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
-@contextmanager
-def open_reader(folder: Path) -> Iterator[Reader]:
-    """Raises `StoreError` when there is nothing to read."""
-    try:
-        connection = sqlite3.connect(f"{(folder / DATABASE).absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)
-    except sqlite3.Error as error:
-        raise StoreError(f"there is no receiver's database in {folder}: {error}") from error
-    try:
-        yield Reader(connection, FileStore(folder, reserve_bytes=0))
-    except sqlite3.Error as error:
-        raise StoreError(f"the receiver's database cannot be read: {error}") from error
-    finally:
-        connection.close()
 
 
 def playable(files: Sequence[dict[str, Any]]) -> dict[str, Any] | None:

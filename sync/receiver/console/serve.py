@@ -12,6 +12,7 @@ from gunicorn.arbiter import Arbiter
 from firmware.errors import ConfigError
 from sync.receiver.console.accounts import Accounts
 from sync.receiver.console.app import create_app
+from sync.receiver.opening import opener
 from sync.receiver.settings import Settings
 
 _THREADS = 16
@@ -67,7 +68,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         """In the worker process: its database connections are its own."""
-        return create_app(self._settings.storage.data, Accounts(self._settings.storage.data))
+        return create_app(opener(self._settings), Accounts(self._settings.storage.data))
 
 
 def _print_address(server: Arbiter) -> None:

@@ -24,6 +24,8 @@ from firmware.store import settings as store_settings
 from firmware.store.database import open_reader
 from firmware.store.ids import ulid
 from firmware.store.transaction import fetch
+from sync.receiver.opening import open_folder
+from sync.receiver.verify import verify
 from tests.store.world import HandClock, World, closed, ended, opened, ringing, talking
 from tests.sync.faults.link import Link
 from tests.sync.faults.mosquitto import Mosquitto
@@ -241,9 +243,8 @@ class Cloud:
 def violations(cloud: Path, houses: Sequence[House]) -> list[str]:
     """What is not as it must be: every call that ended is here exactly once with identical bytes, nothing else is
     here, nothing is left behind."""
-    from sync.receiver.verify import verify  # noqa: PLC0415
-
-    found = [f"{one.code}: {one.subject}: {one.message}" for one in verify(cloud).findings]
+    with open_folder(cloud) as kept:
+        found = [f"{one.code}: {one.subject}: {one.message}" for one in verify(kept).findings]
     connection = sqlite3.connect(f"{(cloud / 'receiver.db').absolute().as_uri()}?mode=ro", uri=True)
     try:
         for dev in sorted({house.name for house in houses}):

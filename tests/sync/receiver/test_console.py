@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from sync.receiver.console.accounts import Accounts
 from sync.receiver.console.app import create_app
+from sync.receiver.opening import open_folder
 from tests.sync.receiver import box
 from tests.sync.receiver.cloud import Cloud
 
@@ -44,7 +45,7 @@ def app(cloud: Cloud, accounts: Accounts) -> Flask:
         *box.chunks(SOUND, 1000),
         box.fin(SOUND),
     )
-    return create_app(cloud.folder, accounts)
+    return create_app(lambda: open_folder(cloud.folder), accounts)
 
 
 def token_of(page: str) -> str:
