@@ -212,7 +212,7 @@ TABLE: dict[tuple[Phase, type[LineEvent]], Rule] = {
         idle=_rule(requests.refuse_phase, IDLE),
         ringing=_rule(requests.answer_requested, RINGING),
         dialing=_rule(requests.refuse_phase, DIALING),
-        talking=_rule(requests.refuse_phase, TALKING),
+        talking=_rule(requests.take_waiting, TALKING),
         suspended=_rule(requests.refuse_phase, SUSPENDED),
     ),
     **_rows(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from firmware.events import CallerId, LineEvent
+from firmware.events import CallerId, LineEvent, WaitingCall
 from firmware.model import Call, CallId, CallStatus, Direction, EndReason, Instant, LineId, RecordingId, recording_id
 from firmware.policy import LinePolicy
 
@@ -43,6 +43,8 @@ class LineState:
     """What a person asked to dial, until the driver says that it dials."""
     pending: tuple[LineEvent, ...] = field(default_factory=tuple)
     """Heralds of a call that has not shown itself yet: a reversal, a caller ID before the first ring."""
+    knocks: tuple[WaitingCall, ...] = field(default_factory=tuple)
+    """Second callers who knocked in this call (SIM lines): each may be taken, or ring when the call is over."""
     suspended_since: Instant | None = None
     suspended_in: Phase | None = None
     suspended_by: EndReason | None = None

@@ -72,6 +72,7 @@ def line_as_json(about: LineAbout, state: LineState, sound: SoundState, *, recor
         "sound": sound.value,
         "recording": recording,
         "call": call_as_json(state.call, about.country) if state.call else None,
+        "waiting": {"number": state.knocks[-1].number} if state.knocks else None,
         "fault": {"en": fault, "zh": f"设备不可用：{fault}"} if fault else None,
     }
 

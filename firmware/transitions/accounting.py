@@ -8,7 +8,7 @@ from firmware.effects import Anomaly, Fault, Hearing, ListenFor
 from firmware.events import CallEnded, LineEvent, OnHook, Ring, WaitingCall, event_kind
 from firmware.line_state import LineState, Phase
 from firmware.model import LineKind
-from firmware.transitions.pieces import Result, account, is_trailing, open_call
+from firmware.transitions.pieces import MOST_HERALDS, Result, account, is_trailing, open_call
 
 
 def nothing(state: LineState, event: LineEvent) -> Result:  # noqa: ARG001 - a rule's shape
@@ -44,8 +44,14 @@ def ring_in_call(state: LineState, event: Ring) -> Result:
 
 
 def waiting_call(state: LineState, event: WaitingCall) -> Result:
-    """A second caller knocks; the box does not take the call, and says so."""
-    return state, account(event, fault=Fault.WAITING_CALL_NOT_TAKEN)
+    """A second caller knocks. Through a module he can be taken; on an analog line only the handset could take him.
+
+    The knock is part of the call it is heard in; what became of the caller is entered when that call is over.
+    """
+    if state.policy.kind is not LineKind.SIM:
+        return state, account(event, fault=Fault.WAITING_CALL_NOT_TAKEN)
+    knocks = (*state.knocks, event)[-MOST_HERALDS:]
+    return replace(state, knocks=knocks), account(event, call=open_call(state).id)
 
 
 def end_in_idle(state: LineState, event: CallEnded) -> Result:

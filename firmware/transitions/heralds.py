@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from firmware.effects import Fault, Hearing, ListenFor
-from firmware.events import CallerId, CallerIdRejected, LineEvent, PolarityReversed, Tick
+from firmware.events import CallerId, CallerIdRejected, LineEvent, PolarityReversed, Tick, WaitingCall
 from firmware.line_state import LineState
-from firmware.transitions.pieces import Result, account, deadline_passed, is_trailing
-
-_MOST_HERALDS = 8
-"""A call has two or three (ETSI EN 300 659-1: reversal, tone, caller ID); more come from a line that flaps."""
+from firmware.transitions.pieces import MOST_HERALDS, Result, account, deadline_passed, is_trailing
 
 
 def herald(state: LineState, event: LineEvent) -> Result:
     """Something that announces a call: it waits for the call to show itself."""
-    state, faults = expire(state) if len(state.pending) >= _MOST_HERALDS else (state, ())
+    state, faults = expire(state) if len(state.pending) >= MOST_HERALDS else (state, ())
     due = event.at.plus_s(state.policy.pending_s).boot_ns
     return replace(state, pending=(*state.pending, event), deadline_ns=due), faults
 
@@ -30,17 +27,18 @@ def reversal_in_idle(state: LineState, event: PolarityReversed) -> Result:
 
 def expire(state: LineState) -> Result:
     """Every herald that still waits is a named fault."""
-    faults = tuple(
-        effect
-        for e in state.pending
-        for effect in account(
-            e,
-            fault=Fault.CALLER_ID_WITHOUT_RING
-            if isinstance(e, CallerId | CallerIdRejected)
-            else Fault.REVERSAL_WITHOUT_CALL,
-        )
-    )
+    faults = tuple(effect for e in state.pending for effect in account(e, fault=_alone(e)))
     return replace(state, pending=(), deadline_ns=None), faults
+
+
+def _alone(herald: LineEvent) -> Fault:
+    """What a herald is that no call followed."""
+    match herald:
+        case CallerId() | CallerIdRejected():
+            return Fault.CALLER_ID_WITHOUT_RING
+        case WaitingCall():
+            return Fault.WAITING_CALL_NOT_TAKEN
+    return Fault.REVERSAL_WITHOUT_CALL
 
 
 def heralds_expire(state: LineState, event: Tick) -> Result:

@@ -23,6 +23,8 @@ from firmware.model import (
 Result = tuple[LineState, tuple[Effect, ...]]
 
 _ONE_MS = 0.001
+MOST_HERALDS = 8
+"""A call has two or three (ETSI EN 300 659-1: reversal, tone, caller ID); more come from a line that flaps."""
 
 
 def account(event: LineEvent, *, call: CallId | None = None, fault: Fault | None = None) -> tuple[Effect, ...]:
@@ -131,7 +133,7 @@ def digits_over(state: LineState, at: Instant) -> Result:
 
 
 def end(state: LineState, ended: Instant, outcome: Outcome, reason: EndReason) -> Result:
-    """The call is over: its recording is closed, and it never changes again."""
+    """The call is over: its recording is closed, and it never changes again. Who knocked in it may ring now."""
     ended = not_before(state.floor, ended)
     state, stop = stop_recording(state, ended)
     call = replace(open_call(state), status=CallStatus.ENDED, ended=ended, outcome=outcome, end_reason=reason)
@@ -151,7 +153,9 @@ def end(state: LineState, ended: Instant, outcome: Outcome, reason: EndReason) -
         suspended_since=None,
         suspended_in=None,
         suspended_by=None,
-        deadline_ns=None,
+        knocks=(),
+        pending=state.knocks,
+        deadline_ns=ended.plus_s(state.policy.pending_s).boot_ns if state.knocks else None,
     )
     return state, (*stop, SaveCall(call=call), ListenFor(line=state.line, what=Hearing.NOTHING, at=ended))
 

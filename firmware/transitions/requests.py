@@ -35,6 +35,14 @@ def answer_requested(state: LineState, event: AnswerRequested) -> Result:
     return state, (DriveLine(line=state.line, action=LineAction.ANSWER, request=event.request),)
 
 
+def take_waiting(state: LineState, event: AnswerRequested) -> Result:
+    """Take the second caller who knocks; the one who talks is put on hold."""
+    if not state.knocks:
+        message = f"line {state.line} is {state.phase} and nobody else is calling"
+        return state, (Refuse(request=event.request, code="wrong_phase", message=message),)
+    return answer_requested(state, event)
+
+
 def hang_up_requested(state: LineState, event: HangUpRequested) -> Result:
     """End the call; of a ringing one this is a rejection."""
     if refusal := _unsupported(state, LineAction.HANG_UP, event.request):

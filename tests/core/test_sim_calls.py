@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firmware.effects import DriveLine, LineAction
+from firmware.effects import Account, DriveLine, LineAction, Refuse
 from firmware.events import (
     Alerting,
     Answered,
@@ -124,12 +124,47 @@ def test_number_told_with_the_second_word(line: Story) -> None:
     assert line.ledger == [("dial_started", "call")] * 3
 
 
-def test_waiting_call_is_named(line: Story) -> None:
+def test_a_waiting_caller_who_gives_up_is_named_when_the_call_is_over(line: Story) -> None:
     line.say(10.0, Ring)
     line.say(12.0, Answered)
     line.say(20.0, WaitingCall, number="5")
     line.say(21.0, Ring)
-    assert line.ledger[-2:] == [("waiting_call", "waiting_call_not_taken"), ("ring", "waiting_call_not_taken")]
+    assert line.ledger[-2:] == [("waiting_call", "call"), ("ring", "waiting_call_not_taken")]
+    line.say(40.0, CallEnded)
+    line.wait(60.0)
+    assert line.ledger[-2:] == [("call_ended", "call"), ("waiting_call", "waiting_call_not_taken")]
+    assert line.phase is Phase.IDLE
+
+
+def test_a_waiting_caller_is_taken_and_his_knock_belongs_to_his_call(line: Story) -> None:
+    line.say(10.0, Ring)
+    line.say(12.0, Answered)
+    (refusal,) = line.say(15.0, AnswerRequested, request="r1")
+    assert isinstance(refusal, Refuse)
+    line.say(20.0, WaitingCall, number="5")
+    (order,) = line.say(22.0, AnswerRequested, request="r2")
+    assert order == DriveLine(line=line.state.line, action=LineAction.ANSWER, request="r2")
+    line.say(22.5, CallEnded)
+    line.say(22.5, Ring)
+    line.say(22.5, CallerId, number="5")
+    line.say(22.6, Answered)
+    first, second = line.calls
+    assert (first.outcome, second.outcome, second.number) == (Outcome.ANSWERED, None, "5")
+    knocks = [entry for entry in line.all(Account) if entry.kind == "waiting_call"]
+    assert [entry.call for entry in knocks] == [first.id, second.id]
+    assert not [fault for _, fault in line.ledger if fault != "call"]
+
+
+def test_a_waiting_caller_rings_when_the_first_hangs_up(line: Story) -> None:
+    line.say(10.0, Ring)
+    line.say(12.0, Answered)
+    line.say(20.0, WaitingCall, number="5")
+    line.say(30.0, CallEnded)
+    line.say(31.0, Ring)
+    line.say(36.0, CallEnded)
+    line.wait(90.0)
+    assert line.calls[1].outcome is Outcome.MISSED
+    assert not [fault for _, fault in line.ledger if fault != "call"]
 
 
 def test_a_call_nobody_saw_begin(line: Story) -> None:
