@@ -16,8 +16,8 @@ root=${root%/}
 
 home=/opt/offhook
 enabled="offhook-migrate.service offhook-recorder.service offhook-web.service offhook-sync.service offhook-janitor.timer
-    offhook-poweroff.path"
-units="$enabled offhook-janitor.service"
+    offhook-poweroff.path offhook-clock.path offhook-usb-power.path"
+units="$enabled offhook-janitor.service offhook-clock.service offhook-usb-power.service"
 changed=no
 
 # A file is only replaced when it differs, and never half-written.
@@ -91,6 +91,7 @@ start() {
         # The schema may change: nobody has the database open meanwhile. Calls that are up are recorded on afterwards.
         systemctl stop offhook-janitor.timer offhook-web offhook-sync offhook-recorder offhook-migrate
     fi
+    systemctl start offhook-clock.path offhook-usb-power.path
     systemctl start offhook-migrate offhook-recorder offhook-web offhook-sync offhook-janitor.timer
 }
 

@@ -15,7 +15,7 @@ from firmware.errors import DeviceError
 from firmware.model import LineId
 from firmware.modem.dialects import Dialect, Recovery
 from firmware.modem.ladder import BOOT_LOOP_FROM, BROWN_OUT_WINDOW_S, Ladder, Restarts
-from firmware.modem.usb_power import replug, usb_device_of
+from firmware.modem.usb_power import replug_or_wish, usb_device_of
 from firmware.modem.usb_twins import by_path_names, named_by_shared_serial
 
 log = logging.getLogger("offhook.modem")
@@ -129,7 +129,7 @@ class Rescue:
         if device is None:
             return False
         try:
-            replug(device)
+            replug_or_wish(device)
         except DeviceError as error:
             log.warning("%s: %s", self._line, error, extra=self._extra)
             return False

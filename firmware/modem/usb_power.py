@@ -1,7 +1,11 @@
-"""Takes a module off the USB bus and puts it back, by the kernel's ``authorized`` switch, as if it were unplugged."""
+"""Takes a module off the USB bus and puts it back, by the kernel's ``authorized`` switch, as if it were unplugged.
+
+The recorder itself may not write to sysfs: where systemd runs it, it leaves its wish for offhook-usb-power.service.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Final
@@ -25,8 +29,24 @@ def usb_device_of(tty: str, sys_root: Path = Path("/sys")) -> Path | None:
     return None
 
 
+def replug_or_wish(device: Path, runtime_folder: str | None = os.environ.get("RUNTIME_DIRECTORY")) -> None:
+    """`replug`, or have it done where this process may not. Raises `DeviceError` when nobody can."""
+    try:
+        replug(device)
+    except DeviceError:
+        if runtime_folder is None:
+            raise
+        wish = Path(runtime_folder) / "usb-power"
+        draft = wish.with_suffix(".part")
+        try:
+            draft.write_text(f"{device.name}\n")
+            draft.replace(wish)
+        except OSError as error:
+            raise DeviceError(f"the wish to switch {device.name} off and on cannot be left: {error}") from error
+
+
 def replug(device: Path) -> None:
-    """Raises `DeviceError` when the switch may not be used (docs/sim-modules.md says how to allow it)."""
+    """Raises `DeviceError` when the switch may not be used."""
     switch = device / "authorized"
     try:
         switch.write_text("0")

@@ -89,9 +89,12 @@ def test_systemd_makes_the_users_and_folders(tmp_path: Path) -> None:
     made = run("systemd-sysusers", "--root", tmp_path, "offhook.conf")
     assert made.returncode == 0, made.stderr
     users = [line.split(":")[0] for line in (tmp_path / "etc/passwd").read_text().splitlines()]
-    assert {f"offhook-{part}" for part in ("migrate", "recorder", "web", "sync", "janitor")} <= set(users)
+    assert {
+        f"offhook-{part}" for part in ("migrate", "recorder", "web", "sync", "janitor", "clock", "usb-power")
+    } <= set(users)
     groups = {line.split(":")[0]: line.split(":")[3] for line in (tmp_path / "etc/group").read_text().splitlines()}
-    assert set(groups["offhook"].split(",")) == set(users[-5:])
+    ours = {user for user in users if user.startswith("offhook-")}
+    assert set(groups["offhook"].split(",")) == ours
     for group in ("audio", "dialout", "gpio"):
         assert "offhook-recorder" in groups[group]
     made = run("systemd-tmpfiles", "--root", tmp_path, "--create", "offhook.conf")

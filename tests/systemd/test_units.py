@@ -14,13 +14,17 @@ from firmware.drivers import DRIVERS
 
 HERE = Path(__file__).resolve().parents[2] / "systemd"
 SERVICES = sorted(path.name for path in HERE.glob("*.service"))
-UNITS = sorted([*SERVICES, *(path.name for path in HERE.glob("*.timer"))])
+UNITS = sorted([*SERVICES, *(path.name for kind in ("*.timer", "*.path") for path in HERE.glob(kind))])
+HELPERS = {"offhook-clock.service", "offhook-usb-power.service"}
+"""What a wish of the recorder starts: each may do one thing more than the others."""
 MOST_EXPOSED = {
     "offhook-migrate.service": 2.5,
     "offhook-recorder.service": 4.0,
     "offhook-web.service": 2.5,
     "offhook-sync.service": 2.5,
     "offhook-janitor.service": 2.5,
+    "offhook-clock.service": 2.5,
+    "offhook-usb-power.service": 2.5,
 }
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
@@ -39,7 +43,7 @@ def value_of(unit: str, name: str) -> str:
     return " ".join(value for one, value in directives(unit) if one == name)
 
 
-def test_there_are_all_five_parts() -> None:
+def test_there_are_all_parts() -> None:
     assert set(SERVICES) == set(MOST_EXPOSED)
     assert "offhook-janitor.timer" in UNITS
 
@@ -85,6 +89,17 @@ def test_each_service_has_a_user_of_its_own_and_the_common_group() -> None:
     assert {value_of(unit, "UMask") for unit in SERVICES} == {"0007"}
 
 
+def test_a_helper_has_the_one_right_it_needs_and_a_wish_that_starts_it() -> None:
+    rights = {unit: value_of(unit, "CapabilityBoundingSet") for unit in SERVICES}
+    assert {unit: right for unit, right in rights.items() if right} == {"offhook-clock.service": "CAP_SYS_TIME"}
+    for unit in HELPERS:
+        wish = value_of(unit.replace(".service", ".path"), "PathChanged")
+        assert wish.startswith("/run/offhook-recorder/"), "a folder that only the recorder may write to"
+        assert value_of(unit, "ExecStart").endswith(" " + wish)
+    rules = (HERE / "udev/70-offhook.rules").read_text()
+    assert "chgrp offhook-usb-power" in rules
+
+
 def test_only_sync_reaches_the_network() -> None:
     for unit in SERVICES:
         if unit != "offhook-sync.service":
@@ -128,7 +143,7 @@ def test_the_recorder_may_open_what_its_drivers_need() -> None:
 def test_every_command_that_a_unit_runs_exists() -> None:
     for unit in SERVICES:
         command = value_of(unit, "ExecStart").split()[1:]
-        words = [word for word in command if not word.startswith("-")][: 2 if command[0] == "sync" else 1]
+        words = [word for word in command if not word.startswith("-")][: 2 if command[0] in ("sync", "wish") else 1]
         shown = run(sys.executable, "-m", "cli.main", *words, "--help")
         assert shown.returncode == 0, shown.stderr
         for option in (word for word in command if word.startswith("--")):
