@@ -46,6 +46,9 @@ def _qpcmv(module: Firmware, value: str) -> list[str]:
         module.pcm = False
         return ["OK"]
     answer = module.sound_on()
+    module.pcm_way = value.partition(",")[2]
+    if module.pcm_way != "0":
+        return answer  # IQ README: 2 is its own USB sound card, which needs neither
     ready = module.settings.get("+QAUDMOD") == "3" and module.settings.get("+QGPSCFG", "").endswith('"none"')
     module.pcm_flows = module.pcm_flows and ready
     return answer
@@ -86,6 +89,7 @@ M95: Final = Manual(
     settable=frozenset({"+QTONEDET", "+QMIC"}),
     changed=lambda _module, _call, _was_up: [],  # nothing is pushed: only AT+CLCC tells
     digit=_tone,
+    analog=True,  # RQ README: 2G parts
     handlers={
         "+CLCC": _clcc,
         "+CEREG": lambda _module, _value: ["ERROR"],

@@ -104,6 +104,7 @@ A7670: Final = Manual(
     settable=_COMMON,
     changed=_lte_changed,
     missed=lambda _call: [],
+    analog=True,  # RQ README: A7670E, SIM800C, SIM900
     digit=_rxdtmf,
     handlers={"+CLCC": _clcc, "H": _ath},
 )
@@ -132,6 +133,7 @@ SIM800: Final = Manual(
     boot=("RDY", "+CFUN: 1", "+CPIN: READY", "Call Ready", "SMS Ready"),
     settable=_COMMON,
     changed=_2g_changed,
+    analog=True,
     digit=_dtmf,
     handlers={
         "+CLCC": _clcc,

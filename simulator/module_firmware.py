@@ -39,6 +39,8 @@ class Manual:
     data_call: str = '+CLCC: 3,0,0,1,0,"",128'
     says_no_carrier: bool = True
     settings: Mapping[str, str] = field(default_factory=dict)
+    analog: bool = False
+    """Its sound is on analog pins only: nothing switches it on, it is there in every call (RQ README)."""
 
 
 @dataclass
@@ -52,6 +54,8 @@ class Firmware:
     calls: list[Party] = field(default_factory=list)
     pcm: bool = False
     pcm_flows: bool = True
+    pcm_way: str = "0"
+    """Where the sound goes: ``0`` a tty, ``2`` the module's own USB sound card (Quectel AT+QPCMV=1,<way>)."""
     hung: bool = False
     """It answers nothing any more until it is powered again."""
     settings: dict[str, str] = field(default_factory=dict)
@@ -59,6 +63,8 @@ class Firmware:
     heard: Callable[[str, str], None] = lambda what, number: None  # noqa: ARG005
     refused: int = 0
     """Orders to switch the sound on that were refused in this call."""
+    sounded: int = 0
+    """Calls since power-up whose sound was switched on."""
     refusal: str = ""
     """The network's word for a dial that is being refused."""
     said_later: list[str] = field(default_factory=list)
@@ -67,7 +73,7 @@ class Firmware:
         """Power comes; settings that were not saved are lost."""
         self.settings = {"E": "1", "+CLIP": "0", "+CRC": "0", "+CVHU": "1", "+CMEE": "0", **self.manual.settings}
         self.power_off()
-        self.on = True
+        self.on, self.sounded = True, 0
         return list(self.manual.boot)
 
     def power_off(self) -> None:
@@ -87,6 +93,16 @@ class Firmware:
 
     def first(self, *states: State) -> Party | None:
         return next((call for call in self.calls if call.state in states), None)
+
+    def hears(self, way: str) -> bool:
+        """Whether it takes what comes to ``way`` into the call."""
+        if self.manual.analog:
+            return self.first(State.ACTIVE) is not None
+        return self.pcm and self.pcm_way == way
+
+    def sounds(self, way: str) -> bool:
+        """Whether the far side comes out of ``way`` now."""
+        return self.hears(way) and (self.manual.analog or self.pcm_flows)
 
     # -- commands ------------------------------------------------------------------------------------------------
 
@@ -136,9 +152,11 @@ class Firmware:
 
     def sound_on(self) -> list[str]:
         """An order to switch the sound on that the manual allows now; some units refuse it, or take it in vain."""
-        if self.refused < self.quirks.cpcmreg_errors:
+        worn = self.sounded // self.quirks.wears_out_after if self.quirks.wears_out_after else 0
+        if self.refused < self.quirks.cpcmreg_errors + worn:
             self.refused += 1
             return ["ERROR"]
+        self.sounded += not self.pcm
         self.pcm = True
         self.pcm_flows = self.quirks.pcm_stuck <= 0
         self.quirks.pcm_stuck -= 1

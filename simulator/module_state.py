@@ -42,6 +42,9 @@ class Quirks:
     """The end of a call is never said: only +CLCC shows it (callpilot)."""
     cpcmreg_errors: int = 0
     """So many orders to switch the sound on are refused in each call (callpilot: degraded PCM end point)."""
+    wears_out_after: int = 0
+    """After each so many calls with sound since power-up, one order more is refused in each call, until the module is
+    restarted (callpilot issues 112, 119, 121). 0: never."""
     pcm_stuck: int = 0
     """So many orders to switch the sound on are taken, and no sound comes (callpilot)."""
     answer_after_s: float = 0.0

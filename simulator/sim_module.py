@@ -36,6 +36,8 @@ class Ports(Protocol):
 
     at: int
     pcm: int
+    way: str
+    """What ``pcm`` is: ``0`` a tty, ``2`` a sound card (`simulator.module_codec`)."""
 
     def close(self) -> None:
         """Pulls the plug."""
@@ -363,13 +365,13 @@ class SimModule:
         self._say(self._firmware.take_later())
 
     def _hear_uplink(self, data: bytes) -> None:
-        if self._firmware.pcm:
+        if self._ports is not None and self._firmware.hears(self._ports.way):
             with self._lock:
                 self._up += data
                 del self._up[: max(0, len(self._up) - LONGEST_UPLINK_BYTES)]
 
     def _send_frames(self, now_s: float) -> None:
-        if not (self._firmware.pcm and self._firmware.pcm_flows) or self._ports is None:
+        if self._ports is None or not self._firmware.sounds(self._ports.way):
             self._next_frame_s = None
             return
         if self._next_frame_s is None:
@@ -412,25 +414,32 @@ class SimModule:
 class PtyPorts:
     """Two ptys with names; the far ends are kept open so that the box may open and close them at will."""
 
-    def __init__(self, at_path: Path, pcm_path: Path) -> None:
-        self._slaves: list[int] = []
-        self._links = (at_path, pcm_path)
-        self.at, self.pcm = (self._make(path) for path in self._links)
+    way = "0"
 
-    def _make(self, link: Path) -> int:
-        master, slave = os.openpty()
-        tty.setraw(slave)
-        os.set_blocking(master, False)
-        self._slaves.append(slave)
-        link.unlink(missing_ok=True)
-        link.symlink_to(os.ttyname(slave))
-        return master
+    def __init__(self, at_path: Path, pcm_path: Path) -> None:
+        self._ptys = (Pty(at_path), Pty(pcm_path))
+        self.at, self.pcm = (pty.master for pty in self._ptys)
 
     def close(self) -> None:
-        for link in self._links:
-            link.unlink(missing_ok=True)
-        for fd in (self.at, self.pcm, *self._slaves):
-            os.close(fd)
+        for pty in self._ptys:
+            pty.close()
+
+
+class Pty:
+    """A pty whose far end has a name."""
+
+    def __init__(self, link: Path) -> None:
+        self._link = link
+        self.master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        os.set_blocking(self.master, False)
+        link.unlink(missing_ok=True)
+        link.symlink_to(os.ttyname(self._slave))
+
+    def close(self) -> None:
+        self._link.unlink(missing_ok=True)
+        os.close(self.master)
+        os.close(self._slave)
 
 
 def _read(fd: int) -> bytes:

@@ -43,9 +43,12 @@ class AlsaSource:
         device_channels: int | None = None,
         take: tuple[int, ...] | None = None,
         clock: Clock | None = None,
+        period_s: float = PERIOD_S,
+        periods: int = PERIODS,
     ) -> None:
         """``device``: ALSA name (``plughw:1``). ``device_channels``: channels it is opened with, when these are more
-        than the line's; ``take``: which of them (from 0) are the line's, one per role.
+        than the line's; ``take``: which of them (from 0) are the line's, one per role. ``period_s``: how much sound one
+        read gives, shorter where somebody waits for it; ``periods``: how many of them the device keeps.
 
         Raises `ValueError` when roles, channels and rate do not fit together.
         """
@@ -60,6 +63,8 @@ class AlsaSource:
         self._device = device
         self._channels = channels
         self._take = None if columns == tuple(range(channels)) else list(columns)
+        self._period_frames = round(period_s * rate_hz)
+        self._periods = periods
         self._clock = clock if clock is not None else SystemClock()
         self._pcm: Any = None
         self._poll = select.poll()
@@ -80,8 +85,8 @@ class AlsaSource:
                 rate=self.rate_hz,
                 channels=self._channels,
                 format=alsaaudio.PCM_FORMAT_S16_LE,
-                periodsize=round(PERIOD_S * self.rate_hz),
-                periods=PERIODS,
+                periodsize=self._period_frames,
+                periods=self._periods,
             )
         except alsaaudio.ALSAAudioError as error:
             raise AudioDeviceError(

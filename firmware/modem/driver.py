@@ -25,6 +25,7 @@ from firmware.log import redact
 from firmware.model import LineId, LineKind
 from firmware.modem.at_events import AtEvent, DigitHeard, ListedCall
 from firmware.modem.audio_switch import AudioSwitch
+from firmware.modem.card_voice import CardVoice
 from firmware.modem.dialects import AUTO, InitRow, Row, dialect
 from firmware.modem.engine import Answer, Command
 from firmware.modem.handset_dial import Answer as Lift
@@ -65,6 +66,8 @@ class AtModemOptions:
     """One of `firmware.modem.dialects.families`, or ``auto``: the module is asked what it is."""
     audio_device: str | None = None
     """ALSA name of the card its sound comes over: a codec on its analog pins, or its own USB sound card."""
+    audio_playback: str | None = None
+    """ALSA name of the same card's output, into the module; without it ``audio_device`` where a handset is there."""
     audio_channels: int = attrs.field(default=1, validator=attrs.validators.in_([1, 2]))
     """2: the far side on the left, what is sent to it on the right."""
     handset_capture: str | None = None
@@ -75,6 +78,9 @@ class AtModemOptions:
     """BCM number of a contact to ground that closes when the handset is lifted: lifting answers."""
     handset_keys: str | None = None
     """Input device of the handset's keys (``/dev/input/by-id/...``): digits dial, its button answers and hangs up."""
+    handset_tones: bool = False
+    """The handset's keys are tones in its sound (a telephone behind an FXS adapter): while it is lifted (without a hook
+    contact: always) and no call is up, its microphone is listened to for digits."""
     second_at_port: str | None = None
     """The module's other AT port, where there is one: asked first when the first does not answer."""
     reset_gpio: int | None = None
@@ -125,6 +131,7 @@ class AtModemLine:
             ringing=lambda: self._tracker.phase is Phase.INCOMING,
             in_call=lambda: self._tracker.phase in {Phase.TALKING, Phase.DIALING},
             wish=self._handset_wishes,
+            tones=options.handset_capture if options.handset_tones else None,
         )
         self._next_sim_s = 0.0
         self._up = False
@@ -211,6 +218,8 @@ class AtModemLine:
 
     def on_lost(self, reason: str) -> None:
         self._audio.forget()
+        if isinstance(self._source, CardVoice):
+            self._source.call_is_up(False)
         self._sim.on_lost()
         if self._up or not self._said_lost:
             self._up, self._said_lost = False, True
@@ -274,6 +283,8 @@ class AtModemLine:
         self._put(events)
         phase = self._tracker.phase
         self._audio.call_is_up(phase is Phase.TALKING, time.monotonic())
+        if isinstance(self._source, CardVoice):
+            self._source.call_is_up(phase is Phase.TALKING)
         if phase is not Phase.INCOMING:
             self._answer_at_s = None
         elif self._options.auto_answer and self._answer_at_s is None:

@@ -1,4 +1,4 @@
-"""Hook and keys of a handset: a hook contact on a GPIO pin, keys of a USB handset as Linux input events."""
+"""Hook and keys of a handset: a hook contact on a GPIO pin, keys as Linux input events, or as tones in its sound."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from firmware.model import LineId
 from firmware.modem.handset_dial import Answer, Dial, HandsetDial, HangUp, SendDigit, Wish
+from firmware.modem.handset_ear import HandsetEar
 from firmware.worker import Worker
 
 log = logging.getLogger("offhook.modem")
@@ -46,9 +47,11 @@ class HandsetKeys:
         ringing: Callable[[], bool],
         in_call: Callable[[], bool],
         wish: Callable[[Wish], None],
+        tones: str | None = None,
     ) -> None:
         """``hook_gpio``: BCM number of a contact to ground that closes when the handset is lifted; ``keys``: an input
-        device (``/dev/input/by-id/...-event-kbd``)."""
+        device (``/dev/input/by-id/...-event-kbd``); ``tones``: ALSA name of a microphone in whose sound digits are
+        heard, while the handset is lifted (without a hook contact: always) and no call is up."""
         self._line = line
         self._hook_gpio = hook_gpio
         self._keys = keys
@@ -59,6 +62,11 @@ class HandsetKeys:
         self._dial = HandsetDial()
         self._hook: Any = None
         self._worker = Worker(f"keys-{line}", self._run) if keys is not None else None
+        self._ear: HandsetEar | None = None
+        if tones is not None:
+            self._ear = HandsetEar(
+                line, capture=tones, listening=self._wants_tones, digit=self.typed, on_time=self._on_time
+            )
 
     def start(self) -> None:
         if self._hook_gpio is not None:
@@ -69,14 +77,16 @@ class HandsetKeys:
                 self._hook.when_pressed, self._hook.when_released = self._lifted, self._put_back
             except GPIOZeroError as error:
                 log.error("the hook contact of %s on GPIO %d cannot be used: %s", self._line, self._hook_gpio, error)
-        if self._worker is not None:
-            self._worker.start()
+        for part in (self._worker, self._ear):
+            if part is not None:
+                part.start()
 
     def stop(self) -> None:
         if self._hook is not None:
             self._hook.close()
-        if self._worker is not None:
-            self._worker.stop()
+        for part in (self._worker, self._ear):
+            if part is not None:
+                part.stop()
 
     def _lifted(self) -> None:
         with self._lock:
@@ -118,22 +128,36 @@ class HandsetKeys:
         for _, _, kind, code, value in EVENT.iter_unpack(data[: len(data) - len(data) % EVENT.size]):
             if kind == EV_KEY and value == PRESSED:
                 self.pressed(code)
+        self._on_time()
+
+    def _on_time(self) -> None:
         with self._lock:
             wish = self._dial.on_time(time.monotonic())
         self._pass_on(wish)
 
-    def pressed(self, code: int) -> None:
-        """A key with this code of linux/input-event-codes.h."""
+    def _wants_tones(self) -> bool:
+        lifted = self._hook is None or bool(self._hook.is_pressed)
+        return lifted and not self._ringing() and not self._in_call()
+
+    def typed(self, digit: str) -> None:
+        """A digit, however it came."""
         ringing, in_call, now_s = self._ringing(), self._in_call(), time.monotonic()
         with self._lock:
-            if code in DIGIT_OF_CODE:
-                wish = self._dial.digit(DIGIT_OF_CODE[code], now_s, ringing=ringing, in_call=in_call)
-            elif code in BUTTON_CODES:
+            wish = self._dial.digit(digit, now_s, ringing=ringing, in_call=in_call)
+        self._pass_on(wish)
+
+    def pressed(self, code: int) -> None:
+        """A key with this code of linux/input-event-codes.h."""
+        if code in DIGIT_OF_CODE:
+            self.typed(DIGIT_OF_CODE[code])
+            return
+        ringing, in_call = self._ringing(), self._in_call()
+        wish: Wish | None = None
+        with self._lock:
+            if code in BUTTON_CODES:
                 wish = self._dial.button(ringing=ringing, in_call=in_call)
             elif code in HANG_UP_CODES and (in_call or ringing):
                 wish = HangUp()
-            else:
-                wish = None
         self._pass_on(wish)
 
 

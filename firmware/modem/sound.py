@@ -9,6 +9,7 @@ from firmware.audio.bridge import Bridge
 from firmware.audio.shared_card import card_source
 from firmware.model import ChannelRole, LineId
 from firmware.modem.audio_switch import Flow
+from firmware.modem.card_voice import CardVoice
 from firmware.modem.dialects import AUTO, Dialect
 from firmware.modem.pcm_source import PcmSource
 from firmware.ports import AudioSource, Clock
@@ -27,6 +28,9 @@ class SoundOptions(Protocol):
 
     @property
     def audio_device(self) -> str | None: ...
+
+    @property
+    def audio_playback(self) -> str | None: ...
 
     @property
     def audio_channels(self) -> int: ...
@@ -61,6 +65,13 @@ def sound_of(
 
     Raises `ValueError` when the card's channels do not fit.
     """
+    handset = None
+    if options.handset_capture or options.handset_playback:
+        handset = Bridge(line, capture=options.handset_capture, playback=options.handset_playback)
+    if options.audio_device is not None and options.audio_channels == 1 and (handset or options.audio_playback):
+        playback = options.audio_playback or options.audio_device
+        voice = CardVoice(line, capture=options.audio_device, playback=playback, clock=clock, handset=handset)
+        return voice, voice
     if options.audio_device is not None:
         channels = options.audio_channels
         source = card_source(
@@ -73,8 +84,5 @@ def sound_of(
         return source, CardFlow()
     if options.audio_port is None or (dialect.audio is None and options.family != AUTO):
         return None, None
-    handset = None
-    if options.handset_capture or options.handset_playback:
-        handset = Bridge(line, capture=options.handset_capture, playback=options.handset_playback)
     pcm = PcmSource(line, port=options.audio_port, clock=clock, handset=handset)
     return pcm, pcm

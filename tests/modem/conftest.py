@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
 from firmware.clock import SystemClock
+from firmware.errors import AudioDeviceError
 from firmware.events import LINE_EVENTS, LineEvent
 from firmware.model import LineId
 from firmware.modem.driver import AtModemLine, AtModemOptions
@@ -48,15 +50,16 @@ class Log:
 
 
 class Listener:
-    """Reads a driver's sound the way the recorder does."""
+    """Reads a driver's sound the way the recorder does; ``again``: it opens a device that was lost again, too."""
 
-    def __init__(self, driver: AtModemLine) -> None:
+    def __init__(self, driver: AtModemLine, *, again: bool = False) -> None:
         source = driver.audio_source()
         assert source is not None
         self.source = source
         self.blocks: list[Block] = []
         self.error: Exception | None = None
         self._stop = False
+        self._again = again
         source.open()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -64,13 +67,27 @@ class Listener:
     def _run(self) -> None:
         try:
             while not self._stop:
-                block = self.source.read()
-                if block is not None:
-                    self.blocks.append(block)
+                self._read()
         except Exception as error:
             self.error = error
         finally:
             self.source.close()
+
+    def _read(self) -> None:
+        try:
+            block = self.source.read()
+        except AudioDeviceError:
+            if not self._again:
+                raise
+            self.source.close()
+            while not self._stop:
+                with suppress(AudioDeviceError):
+                    self.source.open()
+                    return
+                time.sleep(0.1)
+            return
+        if block is not None:
+            self.blocks.append(block)
 
     @property
     def pcm(self) -> bytes:
