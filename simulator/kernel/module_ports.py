@@ -28,6 +28,8 @@ class UsbModuleError(OffhookError):
 class UsbModulePorts:
     """``at`` and ``pcm`` are non-blocking file descriptors, the module's side of the ports."""
 
+    way = "0"
+
     def __init__(self, socket_number: int, serial: str) -> None:
         """``socket_number``: which of the machine's simulated USB sockets, from 0."""
         ours, theirs = zip(socket.socketpair(), socket.socketpair(), strict=True)
