@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from firmware.annotation_commands import add_annotation_commands
 from firmware.edges_command import raw_edges
 from firmware.errors import RequestError
 from firmware.identity import Identity
@@ -101,6 +102,7 @@ def commands(
         optional: dict[str, type] = {"confirmed": bool} if name == "line.dial" else {}
         dispatcher.add(name, _line_request(runtime, event), required, optional)
     add_sim_commands(dispatcher, sims)
+    add_annotation_commands(dispatcher, store)
     return dispatcher
 
 

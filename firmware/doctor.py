@@ -23,7 +23,7 @@ from firmware.store.transaction import Row, Transaction, fetch
 
 TABLES = (
     "call", "recording", "gap", "ledger", "alarm", "setting", "line", "boot", "outbox_event", "outbox_file",
-    "quarantine", "call_protection", "deletion",
+    "quarantine", "call_protection", "deletion", "call_note", "call_tag", "call_marker", "call_review", "annotation",
 )  # fmt: skip
 
 

@@ -415,3 +415,53 @@ def m0009_what_a_line_tells(db: Database) -> None:
         ) STRICT;
         """
     )
+
+
+@migrations()
+def m0010_annotations(db: Database) -> None:
+    """What people write to a call: note, tags, markers in its sound, that somebody has reviewed it."""
+    db.executescript(
+        """
+        CREATE TABLE call_note (
+            call_id TEXT PRIMARY KEY REFERENCES call (id) ON DELETE CASCADE,
+            text TEXT NOT NULL,
+            by TEXT NOT NULL,
+            at_utc_ms INTEGER NOT NULL
+        ) STRICT;
+
+        CREATE TABLE call_tag (
+            call_id TEXT NOT NULL REFERENCES call (id) ON DELETE CASCADE,
+            tag TEXT NOT NULL,
+            PRIMARY KEY (call_id, tag)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX call_tag_tag ON call_tag (tag);
+
+        CREATE TABLE call_marker (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            recording_id TEXT NOT NULL REFERENCES recording (id) ON DELETE CASCADE,
+            at_ms INTEGER NOT NULL,                 -- from the beginning of the recording
+            until_ms INTEGER,                       -- NULL: a moment, not a stretch
+            text TEXT NOT NULL,
+            by TEXT NOT NULL,
+            at_utc_ms INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX call_marker_recording ON call_marker (recording_id, at_ms);
+
+        CREATE TABLE call_review (
+            call_id TEXT PRIMARY KEY REFERENCES call (id) ON DELETE CASCADE,
+            by TEXT NOT NULL,
+            at_utc_ms INTEGER NOT NULL
+        ) STRICT;
+
+        -- Every change of the above and of protection, in order: a call's history, and what a search index follows.
+        CREATE TABLE annotation (
+            n INTEGER PRIMARY KEY AUTOINCREMENT,
+            call_id TEXT NOT NULL,
+            what TEXT NOT NULL,
+            value TEXT NOT NULL DEFAULT '',
+            by TEXT NOT NULL,
+            at_utc_ms INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX annotation_call ON annotation (call_id);
+        """
+    )

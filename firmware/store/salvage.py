@@ -19,6 +19,7 @@ log = logging.getLogger("offhook.store")
 TABLES = (
     "boot", "line", "call", "recording", "gap", "ledger", "alarm", "setting", "outbox_file", "quarantine",
     "call_protection", "deletion",
+    "call_note", "call_tag", "call_marker", "call_review", "annotation",
 )  # fmt: skip
 """In the order their references need. The outbox's records get new numbers and come by `requeue`."""
 
