@@ -75,7 +75,7 @@ lock:
 .PHONY: hil vm-test power-cuts
 BENCH ?= sim
 CUTS ?= 20
-HIL := $(PY)/pytest -c hil-tests/pytest.ini --rootdir hil-tests
+HIL := $(PY)/pytest -c hil-tests/pytest.ini --rootdir hil-tests hil-tests/suite
 hil:
 	@setup/prepare.sh test
 	$(HIL) --bench $(BENCH) $(ARGS)

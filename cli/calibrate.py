@@ -9,9 +9,10 @@ import click
 
 from cli.context import Box, pass_box
 from cli.printing import json_option, print_json
-from firmware.analog.calibration import RawEdge, Verdict, judge
+from firmware.analog.calibration import Verdict, judge
 from firmware.analog.profile import Debounce
 from firmware.signals.loop_watch import Sensor
+from firmware.signals.raw_edges import RawEdge
 
 _POLL_S = 0.5
 _QUIET_MS = 7000.0

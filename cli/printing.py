@@ -59,10 +59,13 @@ def progress() -> Progress:
 
 def in_my_language(text: Mapping[str, str] | None) -> str:
     """The English or the Chinese of a text that the box keeps in both, by the shell's language (locale(7))."""
-    if not text:
-        return ""
+    return text[shell_language()] if text else ""
+
+
+def shell_language() -> str:
+    """``zh`` or ``en``, by the shell's environment (locale(7))."""
     wanted = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
-    return text["zh" if wanted.startswith("zh") else "en"]
+    return "zh" if wanted.startswith("zh") else "en"
 
 
 def local_time(utc_ms: int | None, zone: tzinfo) -> str:

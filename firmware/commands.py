@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from firmware import certificates
 from firmware.annotation_commands import add_annotation_commands
 from firmware.edges_command import raw_edges
 from firmware.errors import RequestError
@@ -91,6 +92,8 @@ def commands(
     dispatcher.add("config.get", config_get)
     dispatcher.add("config.check", lambda document: {"faults": settings.check(document)}, {"document": str})
     dispatcher.add("config.apply", config_apply, {"base_version": int, "document": str, "by": str})
+    dispatcher.add("identity.public", lambda: certificates.about(identity))
+    dispatcher.add("fieldtest.sign", lambda document: certificates.sign(identity, document), {"document": str})
     dispatcher.add("lines.found", lambda: {"devices": [asdict(device) for device in found()]})
     dispatcher.add(
         "line.edges",

@@ -20,7 +20,7 @@ from firmware.minutes import LastMinutes, Plan, Usage, usage, verdict, warned_le
 from firmware.model import LineId
 from firmware.pin_safe import PinSafe
 from firmware.ports import Clock
-from firmware.sim import NetworkTimeTold, PinRefused, SimReport, SimSeen, SimStatus
+from firmware.sim import NetworkTimeTold, PinRefused, SignalSampled, SimReport, SimSeen, SimStatus
 from firmware.store import sims
 from firmware.store.database import open_reader
 from firmware.store.facts import ClockSet
@@ -104,7 +104,7 @@ class SimDesk:
     def on_report(self, report: SimReport) -> None:
         """What a module told; it is stored by the runtime. Returns at once."""
         match report:
-            case SimSeen(status=status):
+            case SimSeen(status=status) | SignalSampled(status=status):
                 with self._lock:
                     self._seen[report.line] = status
             case PinRefused():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,7 @@ class AnalogLine:
         self.mixer = mixer
         self.country: Country = country_of(country)
         self.bounce = False
+        self._exchanged = False
         self._port = port
         self._bank = bank
         self._handset = False
@@ -73,6 +74,12 @@ class AnalogLine:
             self._set(sensor, False)
         if port.hook_relay is not None:
             bank.on_output(port.hook_relay.pin, self._relay_moved)
+
+    def exchange_sensors(self, exchanged: bool) -> None:
+        """Somebody connected ring and loop sensor the wrong way round (True), or puts that right."""
+        if exchanged != self._exchanged:
+            self._exchanged = exchanged
+            self._port = replace(self._port, ring=self._port.off_hook, off_hook=self._port.ring)
 
     # --- what anybody on the line can see ---------------------------------------------------------------------------
 

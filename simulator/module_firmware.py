@@ -336,5 +336,5 @@ _HANDLERS: Final[Mapping[str, Handler]] = {
     "+CPIN?": lambda module, _value: module.cpin(),
     "+CREG?": lambda module, _value: module.registration("CREG"),
     "+CEREG?": lambda module, _value: module.registration("CEREG"),
-    "+CSQ": lambda _module, _value: ["+CSQ: 20,99", "OK"],
+    "+CSQ": lambda module, _value: [f"+CSQ: {module.quirks.csq},99", "OK"],
 }

@@ -69,6 +69,8 @@ class Quirks:
     """Registered for packets only: +CREG 0, +CEREG 1 (a SIM without VoLTE)."""
     nul_prefix: bool = False
     """NUL bytes before what it says at its start."""
+    csq: int = 20
+    """Signal quality, 0 to 31 (3GPP TS 27.007 8.5); 20 is -73 dBm."""
     ring_every_s: float = 3.0
     boot_s: float = 0.3
 

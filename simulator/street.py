@@ -5,8 +5,9 @@ box is to be configured for them, and its environment), listens on DIR/street.so
 
 The control socket takes JSON objects, one per line: ``{"cmd": "run", "scenario": {...}}``, ``{"cmd": "day", "calls":
 24, "seed": 1, "rest_s": 0}``, ``{"cmd": "status"}``, ``{"cmd": "pull" | "put_back", "what": "sound" | "voice" |
-"module" | "hat", "line": "fxo-1"}``, ``{"cmd": "quit"}``; each is answered by ``{"ok": true, ...}`` or ``{"ok": false,
-"error": "..."}``.
+"module" | "hat", "line": "fxo-1"}``, ``{"cmd": "act", "line": "fxo-1", "act": "call", "seconds": 0}``
+(`simulator.acts`), ``{"cmd": "seed", "fault": "hum", "line": "fxo-1", "on": true}`` (`simulator.seeded_faults`),
+``{"cmd": "quit"}``; each is answered by ``{"ok": true, ...}`` or ``{"ok": false, "error": "..."}``.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any
 
 from firmware.errors import OffhookError
 from simulator import scenario as scenarios
+from simulator.acts import Actor, AnalogActor, SimActor
 from simulator.analog_calls import AnalogPlayer
 from simulator.day import day
 from simulator.exchange import AnalogLine, hat_port
@@ -31,6 +33,7 @@ from simulator.journal import Journal
 from simulator.kernel.wires import KernelWires
 from simulator.office import Office
 from simulator.runner import Player, Runner
+from simulator.seeded_faults import Fault, SeededFaults
 from simulator.sim_calls import SimPlayer
 from simulator.sim_line import SimLine
 from simulator.speech import say_all
@@ -76,6 +79,11 @@ class Street:
         for name in sim:
             players[name] = SimPlayer(self.networks[name], offices[name], self.wires.sound[f"{name}-mic"])
         self.runner = Runner(players, offices, self.journal)
+        self.mixers = {name: wire.mixer for name, wire in self.wires.sound.items()}
+        self.sim_actors = {name: SimActor(self.networks[name], self.mixers[f"{name}-mic"]) for name in sim}
+        self._actors: dict[str, Actor] = {name: AnalogActor(line) for name, line in self.lines.items()}
+        self._actors |= self.sim_actors
+        self._faults = SeededFaults(self)
 
     def start(self) -> None:
         """Everything is there when this returns, and street.json says so. Raises `OffhookError`, OSError."""
@@ -141,11 +149,20 @@ class Street:
                 int(order["calls"]), int(order.get("seed", 1)), analog=self._analog, sim=self._sim, rest_s=rest_s
             )
             self.runner.run(made)
+        elif command == "act":
+            return dict(self._actor(str(order.get("line"))).act(str(order.get("act")), float(order.get("seconds", 0))))
+        elif command == "seed":
+            self._faults.seed(Fault(order["fault"]), str(order["line"]), on=bool(order.get("on", True)))
         elif command in ("pull", "put_back"):
             self._pull(str(order.get("what")), str(order.get("line")), away=command == "pull")
         elif command != "status":
             raise OffhookError(f"the street does not know the order {command!r}")
         return {"running": self.runner.running, "planned": self.runner.planned, "over": self.journal.count}
+
+    def _actor(self, line: str) -> Actor:
+        if line not in self._actors:
+            raise OffhookError(f"no line is called {line!r}; there are {', '.join(self._actors)}")
+        return self._actors[line]
 
     def _pull(self, what: str, line: str, *, away: bool) -> None:
         if what == "hat":

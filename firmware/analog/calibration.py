@@ -4,43 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from firmware.analog.profile import Debounce
 from firmware.signals.loop_watch import Sensor
+from firmware.signals.raw_edges import RawEdge, Seen, seen
 
-_RING_HZ = (14.0, 60.0)
-"""16 to 30 Hz; a full-wave detector doubles it."""
-_LONG_MS = 800.0
-"""A handset stays up for longer than this; nothing that rings holds a level for so long (in pulses or as one level)."""
-_SETTLES_MS = 300.0
 _ROUND_MS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class RawEdge:
-    """``sensor`` became ``active`` at ``at_ms``, on any clock."""
-
-    sensor: Sensor
-    active: bool
-    at_ms: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What one sensor did during one step."""
-
-    edges: int = 0
-    pulses_hz: float | None = None
-    """The rate of its pulses, when they come as ringing current does."""
-    longest_ms: float = 0.0
-    """The longest it was active."""
-    chatter_ms: float = 0.0
-    """How long its contact chattered around a change that lasted."""
-    gap_ms: float = 0.0
-    """The longest pause between two pulses of one burst."""
-    burst_ms: float = 0.0
-    """The shortest burst."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,28 +18,6 @@ class Verdict:
 
     faults: tuple[str, ...] = ()
     debounce: Debounce = field(default_factory=Debounce)
-
-
-def seen(edges: Sequence[RawEdge], sensor: Sensor, until_ms: float) -> Seen:
-    """What ``sensor`` did up to ``until_ms``."""
-    mine = [edge for edge in edges if edge.sensor is sensor]
-    if not mine:
-        return Seen()
-    ends = [edge.at_ms for edge in mine[1:]] + [until_ms]
-    spans = [(edge.active, end - edge.at_ms) for edge, end in zip(mine, ends, strict=True)]
-    rises = [edge.at_ms for edge in mine if edge.active]
-    periods = [b - a for a, b in pairwise(rises)]
-    pulsing = [p for p in periods if 1000 / _RING_HZ[1] <= p <= 1000 / _RING_HZ[0]]
-    hz = 1000 * len(pulsing) / sum(pulsing) if len(pulsing) >= 8 else None
-    bursts, gap_ms = _bursts(rises, hz)
-    return Seen(
-        edges=len(mine),
-        pulses_hz=hz,
-        longest_ms=max((ms for active, ms in spans if active), default=0.0),
-        chatter_ms=_chatter(mine),
-        gap_ms=gap_ms,
-        burst_ms=min(bursts, default=0.0),
-    )
 
 
 def judge(
@@ -89,12 +36,12 @@ def judge(
     faults: list[str] = []
     on_ring = {sensor: seen(ring, sensor, ring_until_ms) for sensor in (Sensor.RING, Sensor.OFF_HOOK)}
     on_hook = {sensor: seen(hook, sensor, hook_until_ms) for sensor in (Sensor.RING, Sensor.OFF_HOOK)}
-    if _rang(on_ring[Sensor.OFF_HOOK]) and not _rang(on_ring[Sensor.RING]):
+    if on_ring[Sensor.OFF_HOOK].rang and not on_ring[Sensor.RING].rang:
         faults.append(
             "the ring and off-hook pins are swapped: while it rang the off_hook pin pulsed and the ring pin did not. "
             "Exchange the two pins in the hat profile"
         )
-    elif _held(on_hook[Sensor.RING]) and not _held(on_hook[Sensor.OFF_HOOK]):
+    elif on_hook[Sensor.RING].held and not on_hook[Sensor.OFF_HOOK].held:
         faults.append(
             "the ring and off-hook pins are swapped: the lifted handset was seen on the ring pin. "
             "Exchange the two pins in the hat profile"
@@ -102,7 +49,7 @@ def judge(
     else:
         if on_ring[Sensor.RING].edges == 0:
             faults.append("it rang and the ring pin did not move: check its wiring and its number in the hat profile")
-        if not _held(on_hook[Sensor.OFF_HOOK]) and not idle.get(Sensor.OFF_HOOK, False):
+        if not on_hook[Sensor.OFF_HOOK].held and not idle.get(Sensor.OFF_HOOK, False):
             faults.append(
                 "the handset was lifted and the off_hook pin did not stay active: check its wiring and number"
             )
@@ -126,39 +73,6 @@ def _fitted(on_ring: dict[Sensor, Seen], on_hook: dict[Sensor, Seen], now: Debou
         on_hook_ms=now.on_hook_ms,
         polarity_ms=now.polarity_ms,
     )
-
-
-def _rang(what: Seen) -> bool:
-    return what.pulses_hz is not None
-
-
-def _held(what: Seen) -> bool:
-    return what.longest_ms >= _LONG_MS
-
-
-def _bursts(rises: Sequence[float], hz: float | None) -> tuple[list[float], float]:
-    """How long each run of pulses was, and the longest pause within one."""
-    if hz is None:
-        return [], 0.0
-    bursts, gap_ms, began, last = [], 0.0, rises[0], rises[0]
-    for at in rises[1:]:
-        if at - last > 3000 / hz:
-            bursts.append(last - began)
-            began = at
-        else:
-            gap_ms = max(gap_ms, at - last)
-        last = at
-    return [ms for ms in (*bursts, last - began) if ms > 0], gap_ms
-
-
-def _chatter(edges: Sequence[RawEdge]) -> float:
-    """The longest time from the first edge of a change to the last, where edges follow each other closely."""
-    longest, began, last = 0.0, edges[0].at_ms, edges[0].at_ms
-    for edge in edges[1:]:
-        if edge.at_ms - last > _SETTLES_MS:
-            began = edge.at_ms
-        longest, last = max(longest, edge.at_ms - began), edge.at_ms
-    return longest
 
 
 def _rounded(ms: float, low: int, high: int) -> int:

@@ -42,6 +42,9 @@ CARD_EVERY_S: Final = 10.0
 """A card that cannot be used is looked at this often: it may be put in, or its PIN be entered, at any time."""
 SAMPLE_EVERY_S: Final = 300.0
 """One point of the history; also at each change of registration."""
+JUMP_DB: Final = 6
+"""A signal that changed by so much is told at once: an antenna was moved, or fell off."""
+JUMP_EVERY_S: Final = 5.0
 USSD_WITHIN_S: Final = 30.0
 """The network's answer comes as +CUSD, seconds after the OK."""
 FEWEST_TRIES: Final = 2
@@ -95,6 +98,7 @@ class SimCare:
         self._ready = False
         self._next_look_s = 0.0
         self._next_sample_s = 0.0
+        self._sampled_dbm: int | None = None
         self._said_status: SimStatus | None = None
         self._alarms: set[str] = set()
         self._ever: set[str] = set()
@@ -294,6 +298,7 @@ class SimCare:
 
     def _sample(self, now_s: float) -> None:
         self._next_sample_s = now_s + SAMPLE_EVERY_S
+        self._sampled_dbm = self.status.signal_dbm
         self._put(SignalSampled(line=self._line, at=self._clock.now(), status=self.status))
 
     def _told(self, answer: Answer) -> None:
@@ -320,9 +325,16 @@ class SimCare:
         if (
             self._ready
             and status.signal_dbm is not None
-            and (self.status.circuit, self.status.packet) != (status.circuit, status.packet)
+            and ((self.status.circuit, self.status.packet) != (status.circuit, status.packet) or self._jumped(event))
         ):
             self._sample(time.monotonic())
+
+    def _jumped(self, event: AtEvent) -> bool:
+        """Against the last sample; not more often than every few seconds."""
+        if not isinstance(event, Signal) or event.dbm is None or self._sampled_dbm is None:
+            return False
+        rested = time.monotonic() - (self._next_sample_s - SAMPLE_EVERY_S) >= JUMP_EVERY_S
+        return rested and abs(event.dbm - self._sampled_dbm) >= JUMP_DB
 
     def _read(self, line: str) -> None:
         found: dict[str, Any] = {}

@@ -13,12 +13,13 @@ from click.testing import CliRunner
 
 from cli.calibrate import command
 from cli.context import Box
-from firmware.analog.calibration import RawEdge, judge
+from firmware.analog.calibration import judge
 from firmware.analog.profile import Debounce
 from firmware.edges_command import raw_edges
 from firmware.errors import RequestError
 from firmware.events import LineUp
 from firmware.signals.loop_watch import Sensor
+from firmware.signals.raw_edges import RawEdge
 from tests.analog.hat import Hat
 
 IDLE = {Sensor.RING: False, Sensor.OFF_HOOK: False}
