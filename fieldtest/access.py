@@ -73,7 +73,7 @@ class Access:
         return document
 
     def sync(self) -> SyncSettings:
-        return sync_part(self.settings_document())[0]
+        return sync_part(self.settings_document()).sync
 
     def sync_phase(self) -> str:
         """Of `offhook sync status`; ``offline`` when no sync process speaks."""

@@ -41,7 +41,7 @@ def issue(box: Access, run: Run, *, folder: Path, photo: Path | None = None, add
         pdf = render(
             run,
             language=language,
-            zone=sync_part(box.settings_document())[1],
+            zone=sync_part(box.settings_document()).time_zone,
             link=f"{address.rstrip('/') or 'https://offhook.local'}/fieldtest/{run.id}",
             fingerprint=signed.fingerprint(about["public_key"]),
             photo=picture.read_bytes() if run.photo_sha256 is not None and picture.exists() else None,
