@@ -1,7 +1,7 @@
 """A link as thin, long and lossy as wished, between a network namespace of its own and the rest of this machine.
 
 Two TUN devices with this process in between: every IP packet passes through here and is delayed, dropped or let
-through, so TCP itself meets the loss. It needs /dev/net/tun, ``ip netns`` and CAP_NET_ADMIN, and no netem in the kernel.
+through, so TCP itself meets the loss. It needs /dev/net/tun, ``ip netns`` and root, and no netem in the kernel.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ class Receiver:
     def _hello(self, tx: Transaction, message: HelloIn, at_ms: int) -> Outcome:
         dev, hello = message.dev, message.hello
         tx.seen(dev, at_ms=at_ms, hello=message.text)
-        tx.claimed(dev, hello.epoch, hello.max_seq)
+        tx.claimed(dev, hello.epoch, hello.max_seq, at_ms=at_ms)
         progress = tx.progress(dev, hello.epoch)
         desired = tx.desired(dev)
         ack = wire.HelloAck(

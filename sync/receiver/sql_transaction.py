@@ -95,13 +95,14 @@ class SqlTransaction:
         self._count(dev, event.epoch, event.seq, at_ms)
         return Added.CONFLICT if known else Added.NEW
 
-    def claimed(self, dev: str, epoch: str, max_seq: int) -> None:
+    def claimed(self, dev: str, epoch: str, max_seq: int, *, at_ms: int) -> None:
         self._rows.run(
-            "INSERT INTO epoch (dev, epoch, first_ms, claimed) VALUES (:dev, :epoch, 0, :claimed) "
+            "INSERT INTO epoch (dev, epoch, first_ms, claimed) VALUES (:dev, :epoch, :at, :claimed) "
             "ON CONFLICT (dev, epoch) DO UPDATE SET claimed = excluded.claimed WHERE excluded.claimed > epoch.claimed",
             dev=dev,
             epoch=epoch,
             claimed=min(max_seq, MAX_SEQ),
+            at=at_ms,
         )
 
     def dense_upto(self, dev: str, epoch: str) -> int:

@@ -98,7 +98,7 @@ class Transaction(Protocol):
 
     def add_record(self, dev: str, record: RecordIn, *, at_ms: int) -> Added: ...
 
-    def claimed(self, dev: str, epoch: str, max_seq: int) -> None:
+    def claimed(self, dev: str, epoch: str, max_seq: int, *, at_ms: int) -> None:
         """The box says that it has given out every seq up to ``max_seq``."""
 
     def dense_upto(self, dev: str, epoch: str) -> int:

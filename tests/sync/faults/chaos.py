@@ -17,9 +17,14 @@ from pathlib import Path
 
 import paho.mqtt.publish as publish
 
+from simulator.tun_link import TunLink, unavailable
+from tests.sync.faults.checker import missing, violations
+from tests.sync.faults.clouds import RECEIVER, EmbeddedCloud, ScaledCloud
+from tests.sync.faults.hostile import hostile_acks, hostile_messages
 from tests.sync.faults.link import Link
 from tests.sync.faults.mosquitto import Mosquitto
-from tests.sync.faults.world import Cloud, House, hostile_acks, hostile_messages, violations, wait_for
+from tests.sync.faults.world import House, Process, wait_for
+from tests.sync.receiver.engines import Engines
 
 _TEN_YEARS_MS = 10 * 365 * 86_400_000
 
@@ -44,7 +49,7 @@ class Report:
 
 
 class Chaos:
-    """Two boxes, a broker, a receiver, and bad luck."""
+    """Two boxes, a broker, receivers, and bad luck."""
 
     def __init__(
         self,
@@ -52,27 +57,38 @@ class Chaos:
         *,
         seed: int,
         boxes: int = 2,
-        receiver_command: Sequence[str] = ("-m", "sync.receiver", "run"),
+        receiver_command: Sequence[str] = RECEIVER,
         box_command: tuple[str, ...] = ("-m", "cli.main", "sync", "run"),
+        engines: Engines | None = None,
         scale: float = 1.0,
         drain_s: float = 90.0,
     ) -> None:
+        """With ``engines`` two receivers on PostgreSQL and S3, else the embedded one."""
         self._rng = random.Random(seed)
         self._folder = folder
         self._scale = scale
         self._drain_s = drain_s
         self.report = Report(seed)
         self.broker = Mosquitto(folder / "broker")
-        self.cloud = Cloud(folder, self.broker, command=receiver_command)
+        self.cloud: EmbeddedCloud | ScaledCloud
+        if engines is None:
+            self.cloud = EmbeddedCloud(folder, self.broker, command=receiver_command)
+        else:
+            self.cloud = ScaledCloud(folder, self.broker, engines)
         self.houses = []
+        self._lossy = []
         for n in range(boxes):
             (folder / f"box-{n}").mkdir(parents=True)
+            lossy = None if unavailable() else TunLink(seed=seed * 100 + n)
+            if lossy is not None:
+                self._lossy.append(lossy)
             self.houses.append(
                 House(
                     f"oh-box{n}",
                     folder / f"box-{n}",
-                    Link(self.broker.port),
+                    Link(self.broker.port, host=lossy.far if lossy else "127.0.0.1"),
                     random.Random(seed * 100 + n),
+                    lossy=lossy,
                     command=box_command,
                 )
             )
@@ -82,7 +98,7 @@ class Chaos:
 
     def start(self) -> None:
         self.broker.start()
-        self.cloud.process.start()
+        self.cloud.start()
         for house in self.houses:
             house.process.start()
         for house in self.houses:
@@ -93,7 +109,9 @@ class Chaos:
         for house in self.houses:
             house.process.stop()
             house.link.close()
-        self.cloud.process.stop()
+        for lossy in self._lossy:
+            lossy.close()
+        self.cloud.stop()
         self.broker.stop()
 
     def run(self, faults: int, *, kinds: Sequence[str] | None = None) -> Report:
@@ -117,7 +135,7 @@ class Chaos:
             self.stop()
         self.report.calls = sum(len(house.ledger) for house in self.houses)
         self.report.bytes = sum(one.size for house in self.houses for one in house.ledger)
-        self.report.violations += violations(self.cloud.data, self.houses)
+        self.report.violations += violations(self.cloud, self.houses)
         self.report.took_s = time.monotonic() - began
         return self.report
 
@@ -133,14 +151,32 @@ class Chaos:
 
     def revive(self) -> None:
         """As systemd does."""
-        self.cloud.process.revive()
+        for process in self.cloud.processes:
+            process.revive()
         for house in self.houses:
             house.process.revive()
 
     # --- faults -----------------------------------------------------------------------------------------------------
 
     def kinds(self) -> list[str]:
-        return [name.removeprefix("_do_") for name in dir(self) if name.startswith("_do_")]
+        """Those that can be had here: packets get lost only behind an emulated link, and each storage has its own."""
+        kinds = [name.removeprefix("_do_") for name in dir(self) if name.startswith("_do_")]
+        scaled = isinstance(self.cloud, ScaledCloud)
+        not_here = {"cloud_restored"} if scaled else {"database_killed", "object_store_killed"}
+        if not self._lossy:
+            not_here |= {"packets_lost"}
+        return [kind for kind in kinds if kind not in not_here]
+
+    def _receiver(self) -> Process:
+        return self._rng.choice(self.cloud.processes)
+
+    def _freeze_receivers(self) -> None:
+        for process in self.cloud.processes:
+            process.freeze()
+
+    def _thaw_receivers(self) -> None:
+        for process in self.cloud.processes:
+            process.thaw()
 
     def fault(self, kind: str) -> None:
         act: Callable[[House], None] = getattr(self, f"_do_{kind}")
@@ -162,26 +198,27 @@ class Chaos:
         self.broker.signal(18)
 
     def _do_receiver_killed(self, _house: House) -> None:
-        self.cloud.process.kill()
+        self._receiver().kill()
         self._pause(0.0, 0.3)
 
     def _do_receiver_frozen(self, house: House) -> None:
-        self.cloud.process.freeze()
+        receiver = self._receiver()
+        receiver.freeze()
         house.make_call()
         self._pause(0.3, 2.0)
-        self.cloud.process.thaw()
+        receiver.thaw()
 
     def _do_broker_killed_before_delivery(self, house: House) -> None:
         """It has said PUBACK, and the receiver has not read: gone."""
-        self.cloud.process.freeze()
+        self._freeze_receivers()
         house.make_call()
         self._pause(0.5, 1.0)
         self.broker.kill()
-        self.cloud.process.thaw()
+        self._thaw_receivers()
         self.broker.start()
 
     def _do_receiver_absent(self, _house: House) -> None:
-        self.cloud.process.stop()
+        self.cloud.stop()
         self._pause(1.5, 3.0)
 
     def _do_receiver_full(self, house: House) -> None:
@@ -228,6 +265,16 @@ class Chaos:
         house.make_call()
         self._pause(1.0, 2.0)
         house.link.heal()
+
+    def _do_packets_lost(self, house: House) -> None:
+        """1 to 10 % both ways, with 300 ms."""
+        assert house.lossy is not None
+        for way in (house.lossy.up, house.lossy.down):
+            way.loss, way.delay_s = self._rng.uniform(0.01, 0.10), 0.15
+        house.make_call()
+        self._pause(2.0, 4.0)
+        for way in (house.lossy.up, house.lossy.down):
+            way.loss = way.delay_s = 0.0
 
     def _do_only_311(self, house: House) -> None:
         house.link.only_311 = True
@@ -277,7 +324,8 @@ class Chaos:
     def _do_cloud_restored(self, house: House) -> None:
         """Yesterday's database under today's files."""
         self.revive()
-        wait_for((self.cloud.data / "receiver.db").exists, 20)
+        assert isinstance(self.cloud, EmbeddedCloud)
+        wait_for(self.cloud.ready, 20)
         path = self._folder / f"backup-{self._backups}.db"
         self._backups += 1
         self.cloud.backup(path)
@@ -285,12 +333,35 @@ class Chaos:
         self._pause(0.5, 1.5)
         self.cloud.restore(path)
 
+    def _do_database_killed(self, house: House) -> None:
+        """PostgreSQL goes away in the middle, and recovers."""
+        assert isinstance(self.cloud, ScaledCloud)
+        house.make_call()
+        self._pause(0.0, 0.5)
+        self.cloud.engines.postgres.kill()
+        self._pause(0.0, 1.0)
+        self.cloud.engines.postgres.start()
+
+    def _do_object_store_killed(self, house: House) -> None:
+        assert isinstance(self.cloud, ScaledCloud)
+        self.cloud.engines.s3.stop()
+        house.make_call()
+        self._pause(1.0, 2.0)
+        self.cloud.engines.s3.start()
+
     def _do_database_lost(self, house: House) -> None:
-        """What the cloud had not acknowledged would be lost with the card; so it has acknowledged everything."""
+        """What only the card knew would be lost with it. So the cloud has everything: not only has it said so, it has
+        it still (yesterday's backup may just have come back, and the box not yet know)."""
         house.link.heal()
         self.revive()
-        if wait_for(lambda: not house.waiting(), 30):
+        if wait_for(lambda: not house.waiting() and self._has_all_of(house), 30):
             house.lose_database()
+
+    def _has_all_of(self, house: House) -> bool:
+        if not self.cloud.ready():
+            return False
+        with self.cloud.opened() as kept:
+            return not missing(kept, house.name, house.ledger)
 
 
 def main() -> None:
@@ -298,12 +369,18 @@ def main() -> None:
     parser.add_argument("--faults", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kinds", default="")
+    parser.add_argument("--scaled", action="store_true", help="two receivers on PostgreSQL and S3")
     parser.add_argument("--dir", type=Path)
     wishes = parser.parse_args()
     folder = wishes.dir or Path(tempfile.mkdtemp(prefix="offhook-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
-    chaos = Chaos(folder, seed=wishes.seed)
-    report = chaos.run(wishes.faults, kinds=wishes.kinds.split(",") if wishes.kinds else None)
+    engines = Engines(folder / "engines") if wishes.scaled else None
+    try:
+        chaos = Chaos(folder, seed=wishes.seed, engines=engines)
+        report = chaos.run(wishes.faults, kinds=wishes.kinds.split(",") if wishes.kinds else None)
+    finally:
+        if engines is not None:
+            engines.stop()
     print(report)
     for one in report.violations[:40]:
         print("  ", one)

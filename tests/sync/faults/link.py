@@ -1,6 +1,6 @@
 """The link between a box and its broker, as a TCP proxy: it cuts, goes silent, slows down, and hangs up on MQTT 5.
 
-Needs no root and no netem. What it cannot show, single lost packets, is TCP's business and never reaches MQTT.
+Needs no root and no netem. Single lost packets are for `simulator.tun_link`, behind which it may stand.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ class _Flow:
 class Link:
     """Listens on ``port``; everything can be changed while it runs."""
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, *, host: str = "127.0.0.1") -> None:
         self._target_port = target_port
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.host = host
+        self._listener = socket.create_server((host, 0))
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         self.open = True

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import random
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -22,13 +20,10 @@ from firmware.model import Instant, LineId
 from firmware.ports import RecordingSealed, SealedFile
 from firmware.store import settings as store_settings
 from firmware.store.database import open_reader
-from firmware.store.ids import ulid
 from firmware.store.transaction import fetch
-from sync.receiver.opening import open_folder
-from sync.receiver.verify import verify
+from simulator.tun_link import TunLink
 from tests.store.world import HandClock, World, closed, ended, opened, ringing, talking
 from tests.sync.faults.link import Link
-from tests.sync.faults.mosquitto import Mosquitto
 
 ROOT = Path(__file__).parents[3]
 
@@ -106,6 +101,8 @@ class House:
     folder: Path
     link: Link
     rng: random.Random
+    lossy: TunLink | None = None
+    """Where single packets get lost; the link stands behind it."""
     transport: str = "plain"
     extra: str = ""
     command: tuple[str, ...] = ("-m", "cli.main", "sync", "run")
@@ -119,7 +116,7 @@ class House:
         self._settle()
         self.process = Process(
             self.name,
-            [sys.executable, *self.command],
+            self.lossy.wrap([sys.executable, *self.command]) if self.lossy else [sys.executable, *self.command],
             log=self.folder / "sync.log",
             env={"OFFHOOK_DATA": str(self.folder / "data"), "OFFHOOK_RUN": str(self.folder / "run")},
         )
@@ -132,7 +129,8 @@ class House:
     def _settle(self) -> None:
         document = (
             '[box]\nname = "x"\ncountry = "CN"\ntime_zone = "Asia/Shanghai"\n\n[sync]\nenabled = true\n'
-            f'host = "127.0.0.1"\ntransport = "{self.transport}"\nport = {self.link.port}\nbox_id = "{self.name}"\n'
+            f'host = "{self.link.host}"\ntransport = "{self.transport}"\nport = {self.link.port}\n'
+            f'box_id = "{self.name}"\n'
             "hello_s = 2.0\nresend_s = 1.0\nprobe_s = 1.0\nlongest_backoff_s = 1.0\nkeepalive_s = 3\n" + self.extra
         )
         (self.folder / "run").mkdir(exist_ok=True)
@@ -196,168 +194,6 @@ class House:
         self.world = World(self.world.data_dir, clock=self._clock)
         self._settle()
         self.process.start()
-
-
-class Cloud:
-    """The receiver as a process."""
-
-    def __init__(self, folder: Path, broker: Mosquitto, *, command: Sequence[str] = ("-m", "sync.receiver", "run")):
-        folder.mkdir(parents=True, exist_ok=True)
-        self.data = folder / "cloud"
-        self.process = Process(
-            "receiver",
-            [sys.executable, *command],
-            log=folder / "receiver.log",
-            env={
-                "OFFHOOK_RECEIVER_STORAGE_DATA": str(self.data),
-                "OFFHOOK_RECEIVER_STORAGE_RESERVE_MB": "1",
-                "OFFHOOK_RECEIVER_BROKER_PORT": str(broker.port),
-                "OFFHOOK_RECEIVER_BROKER_KEEPALIVE_S": "3",
-                "OFFHOOK_RECEIVER_LIMITS_RETRY_FULL_S": "1",
-            },
-        )
-
-    def backup(self, path: Path) -> None:
-        """As an operator makes one of a running database."""
-        source = sqlite3.connect(self.data / "receiver.db", timeout=20)
-        target = sqlite3.connect(path)
-        source.backup(target)
-        target.close()
-        source.close()
-
-    def restore(self, path: Path) -> None:
-        """Yesterday's database comes back; the files stay."""
-        self.process.stop()
-        for name in ("receiver.db-wal", "receiver.db-shm"):
-            (self.data / name).unlink(missing_ok=True)
-        shutil.copy(path, self.data / "receiver.db")
-        self.process.start()
-
-    def full(self, yes: bool) -> None:
-        """Started anew with a reserve that no disk has, or with a small one."""
-        self.process.stop()
-        self.process.env["OFFHOOK_RECEIVER_STORAGE_RESERVE_MB"] = str(10**9 if yes else 1)
-        self.process.start()
-
-
-def violations(cloud: Path, houses: Sequence[House]) -> list[str]:
-    """What is not as it must be: every call that ended is here exactly once with identical bytes, nothing else is
-    here, nothing is left behind."""
-    with open_folder(cloud) as kept:
-        found = [f"{one.code}: {one.subject}: {one.message}" for one in verify(kept).findings]
-    connection = sqlite3.connect(f"{(cloud / 'receiver.db').absolute().as_uri()}?mode=ro", uri=True)
-    try:
-        for dev in sorted({house.name for house in houses}):
-            ours = [house for house in houses if house.name == dev]
-            ledger = {one.call: one for house in ours for one in house.ledger}
-            ended_here = connection.execute(
-                "SELECT json_extract(body, '$.data.id'), count(*), count(DISTINCT epoch) FROM record "
-                "WHERE dev = ? AND type = 'call.ended' GROUP BY 1",
-                (dev,),
-            ).fetchall()
-            here = {call: (count, epochs) for call, count, epochs in ended_here}
-            for call in ledger.keys() - here.keys():
-                found.append(f"{dev}: call {call} is not in the cloud")
-            for call in here.keys() - ledger.keys():
-                found.append(f"{dev}: call {call} is in the cloud and never was")
-            for call, (count, epochs) in here.items():
-                if count != epochs:  # a box whose database was made anew tells what it has again, in its new epoch
-                    found.append(f"{dev}: call {call} ended {count} times in {epochs} epochs")
-            stored = connection.execute(
-                "SELECT fid, sha256, size, stored_times FROM file WHERE dev = ? AND state = 'stored'", (dev,)
-            ).fetchall()
-            by_sha = {sha256: (fid, size) for fid, sha256, size, _times in stored}
-            wanted = {one.sha256: one for one in ledger.values()}
-            for sha256 in wanted.keys() - by_sha.keys():
-                found.append(f"{dev}: recording {wanted[sha256].recording} is not in the cloud")
-            for sha256 in by_sha.keys() - wanted.keys():
-                found.append(f"{dev}: file {by_sha[sha256][0]} is in the cloud and never was")
-            for fid, sha256, size, times in stored:
-                paths = list((cloud / "files" / dev).rglob(f"{fid}.*"))
-                if len(paths) != 1:
-                    found.append(f"{dev}: file {fid} lies in {len(paths)} places")
-                elif hashlib.sha256(paths[0].read_bytes()).hexdigest() != sha256:
-                    found.append(f"{dev}: file {fid} has other bytes")
-                elif sha256 in wanted and size != wanted[sha256].size:
-                    found.append(f"{dev}: file {fid} has another size")
-                if times != 1:
-                    found.append(f"{dev}: file {fid} was finalised {times} times")
-        strangers = {row[0] for row in connection.execute("SELECT dev FROM device")} - {house.name for house in houses}
-        found += [f"{dev} is a box that never was" for dev in strangers]
-        for (count,) in connection.execute("SELECT count(*) FROM file WHERE state <> 'stored'"):
-            if count:
-                found.append(f"{count} files are left half-way")
-        leftover = [path.name for path in (cloud / "parts").rglob("*") if path.is_file()]
-        if leftover:
-            found.append(f"parts are left behind: {leftover[:5]}")
-        doubled = connection.execute(
-            "SELECT dev, epoch, seq, count(*) FROM record GROUP BY dev, epoch, seq HAVING count(*) > 1 LIMIT 5"
-        ).fetchall()
-        if doubled and len({house.name for house in houses}) == len(houses):
-            found.append(f"records are doubled: {doubled}")
-    finally:
-        connection.close()
-    for house in houses:
-        if house.waiting():
-            found.append(f"{house.name}: {house.waiting()} rows still wait on the box")
-        quarantined = _quarantined(house)
-        if quarantined:
-            found.append(f"{house.name}: the box set aside {quarantined}")
-    return found
-
-
-def _quarantined(house: House) -> list[str]:
-    db = open_reader(house.world.path)
-    try:
-        rows = fetch(
-            db,
-            "SELECT 'record ' || seq || ': ' || coalesce(last_err, '') AS what FROM outbox_event "
-            "WHERE state = 'quarantined' UNION ALL SELECT 'file ' || fid || ': ' || coalesce(last_err, '') "
-            "FROM outbox_file WHERE state = 'quarantined'",
-        )
-        return [str(row["what"]) for row in rows]
-    finally:
-        db.conn.close()
-
-
-def hostile_acks(rng: random.Random, dev: str, house: House) -> list[tuple[str, bytes]]:
-    """What a broken or malicious cloud may say."""
-    fid = f"{ulid(time.time_ns() // 1_000_000)}-{rng.randbytes(8).hex()}"
-    return rng.sample(
-        [
-            (f"offhook1/{dev}/dn/ack", b""),
-            (f"offhook1/{dev}/dn/ack", rng.randbytes(200)),
-            (f"offhook1/{dev}/dn/ack", b"[" * 5000),
-            (f"offhook1/{dev}/dn/ack", b'{"t":"f"}'),
-            (f"offhook1/{dev}/dn/ack", b'{"t":"ev","epoch":"another","seq":[1,2,3],"upto":9999}'),
-            (f"offhook1/{dev}/dn/ack", json.dumps({"t": "f", "f": fid, "state": "stored", "size": 1}).encode()),
-            (f"offhook1/{dev}/dn/ack", json.dumps({"t": "f", "f": fid, "state": "x", "have": [[5, 1]]}).encode()),
-            (f"offhook1/{dev}/dn/cmd", b'{"id":"a","op":"sh -c reboot","not_after_ms":1}'),
-            (f"offhook1/{dev}/dn/cmd", b'{"id":"b","op":"shell","args":{"x":1},"not_after_ms":9999999999999}'),
-            (f"offhook1/{dev}/dn/cfg", b'{"ver":-1,"document":"x"}'),
-            (f"offhook1/{dev}/dn/nothing", b"x" * 1000),
-        ],
-        4,
-    )
-
-
-def hostile_messages(rng: random.Random, dev: str) -> list[tuple[str, bytes]]:
-    """What a broken or malicious box may say in the name of ``dev``; nothing of it may be taken for a call."""
-    return rng.sample(
-        [
-            (f"offhook1/{dev}/up/ev", rng.randbytes(100)),
-            (f"offhook1/{dev}/up/ev", b"[]"),
-            (f"offhook1/{dev}/up/ev", b'{"specversion":"1.0"}'),
-            (f"offhook1/{dev}/up/hello", b"{}"),
-            (f"offhook1/{dev}/up/f/../x/init", b"{}"),
-            (f"offhook1/{dev}/up/f/{'0' * 26}-{'0' * 16}/init", b'{"name":"/etc/passwd","size":-1}'),
-            (f"offhook1/{dev}/up/f/{'0' * 26}-{'0' * 16}/0/{'0' * 64}", b"nobody announced this"),
-            (f"offhook1/{dev}/up/f/{'0' * 26}-{'0' * 16}/fin/5/{'0' * 64}", b""),
-            (f"offhook1/{dev}/up/nothing", b"x"),
-            (f"offhook1/{dev}/up/res", b'{"id":"x"}'),
-        ],
-        4,
-    )
 
 
 def wait_for(what: object, deadline_s: float, *, every_s: float = 0.1) -> bool:

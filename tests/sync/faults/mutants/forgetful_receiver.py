@@ -17,9 +17,9 @@ from sync.receiver.storage import Added
 class ForgetfulTransaction(SqliteTransaction):
     def add_record(self, dev: str, record: RecordIn, *, at_ms: int) -> Added:
         event = record.record
-        (known,) = self._connection.execute(
-            "SELECT count(*) FROM record WHERE dev = ? AND seq = ?", (dev, event.seq)
-        ).fetchone()
+        ((known,),) = self._rows.run(
+            "SELECT count(*) FROM record WHERE dev = :dev AND seq = :seq", dev=dev, seq=event.seq
+        )
         return super().add_record(
             dev, evolve(record, record=evolve(event, id=f"{event.id}-{known}")) if known else record, at_ms=at_ms
         )
