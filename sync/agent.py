@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from firmware.config_sync import SyncSettings
+from firmware.config_sync import ConfirmedBy, FilesBy, SyncSettings
 from firmware.errors import StoreError
 from firmware.ports import Clock
 from sync import moves, outbox, proof, topics, wire
 from sync.alarms import Alarms
 from sync.desk import Desk, Wish
+from sync.dialects import Dialect, Later, OwnFiles
+from sync.emqx import FIN_S, EmqxFiles
+from sync.interface import interface_of, is_metered
 from sync.machine import SyncMachine
 from sync.moves import Phase, QueuedFile, QueuedRecord, Timing
 from sync.mqtt import Acknowledged, Arrived, Closed, Connection, CredentialsError, Happening, Loss, Opened
@@ -27,7 +30,10 @@ from sync.orders import CONFIG_VERSION, Deeds, Orders
 from sync.outbox import DueFile, DueRecord, Mark, Outbox
 from sync.pacing import Pacing, Schedule, minutes_of
 from sync.proof import Proof
+from sync.s3.bucket import Bucket
+from sync.s3.job import Event
 from sync.topics import WireError
+from sync.volume import PACKET_BYTES, Volume
 
 log = logging.getLogger("offhook.sync")
 
@@ -72,6 +78,10 @@ class Agent:
         self._desk = desk
         self._inbox: queue.SimpleQueue[Happening] = queue.SimpleQueue()
         self._machine = _machine(settings)
+        self._dialect = self._make_dialect()
+        self._volume = Volume(box, self._zone, day_mb=settings.day_mb, month_mb=settings.month_mb)
+        self._interface: str | None = None
+        self._bucket = Bucket(settings, about.dev, box, _BucketHost(self)) if settings.files_by is FilesBy.S3 else None
         deeds = Deeds(now=self._hurry, pause=self._pause, resume=self._resume, status=self.status)
         self._orders = Orders(box, about.socket, deeds)
         self._connection: Connection | None = None
@@ -107,6 +117,9 @@ class Agent:
             if now_s >= self._rest_until_s:
                 self._do(self._machine.tick(now_s, minute=self._minute()))
                 self._offer(now_s)
+            if self._bucket:
+                self._commit()
+                self._bucket.turn(now_s, closed=self._machine.audio_closed_because(now_s))
             self._commit()
             self._wishes(now_s)
             self._look_after(now_s)
@@ -122,7 +135,10 @@ class Agent:
         if self._connection is not None and self._machine.phase in (Phase.GREETING, Phase.READY, Phase.AWAY):
             self._publish_status("disconnected")
         self._close()
+        if self._bucket:
+            self._bucket.stop()
         try:
+            self._marks += self._volume.marks(self._utc_ms())
             self._commit()
         except StoreError as error:
             log.warning("not stored at the end: %s", error)
@@ -145,6 +161,10 @@ class Agent:
             "oldest_s": age_s,
             "last_answer_utc_ms": self._last_answer_ms,
             "last_error": self._last_error or None,
+            "files_by": self._settings.files_by.value,
+            "confirmed_by": self._settings.confirmed_by.value,
+            "interface": self._interface,
+            **self._volume.shown(self._utc_ms()),
             "audio_waits_for": self._machine.audio_closed_because(now_s),
             "bytes_per_s": None if self._machine.link.goodput is None else round(self._machine.link.goodput),
         }
@@ -170,6 +190,7 @@ class Agent:
                 self._early_closes = 0
                 self._opened_s = now_s
                 self._publish_status("ready")
+                self._see_interface()
                 self._do(self._machine.connected(now_s, max_packet=max_packet, receive_max=receive_max))
             case Closed(_, loss, why):
                 self._closed(loss, why, now_s)
@@ -182,6 +203,9 @@ class Agent:
 
     def _arrived(self, topic: str, payload: bytes, now_s: float) -> None:
         try:
+            if topic in self._dialect.filters:
+                self._answered(topic, payload, now_s)
+                return
             match topics.parse(topic):
                 case topics.AckTopic(self._about.dev):
                     self._acknowledged(wire.parse_ack(payload), now_s)
@@ -195,6 +219,16 @@ class Agent:
         except (WireError, StoreError) as error:
             # A stranger's bytes, or a disk that is full: neither may end the process.
             self._failed(f"{topic}: {error}")
+
+    def _answered(self, topic: str, payload: bytes, now_s: float) -> None:
+        """A broker that keeps files itself."""
+        answer = self._dialect.answer(topic, payload)
+        if isinstance(answer, Later):
+            self._machine.withdraw(answer.fid)
+            self._marks.append(outbox.keep_have(answer.fid, None))
+            self._postpone(answer.fid, answer.wait_s, answer.why)
+        elif answer is not None:
+            self._acknowledged(answer, now_s)
 
     def _acknowledged(self, ack: wire.Ack, now_s: float) -> None:
         self._heard_s = now_s
@@ -241,12 +275,11 @@ class Agent:
                 payload, kind = wire.build_records([self._records[seq].record for seq in seqs])
                 self._publish(topics.RecordsTopic(dev), payload, kind, token)
             case moves.SendInit(token, fid):
-                self._publish(topics.InitTopic(dev, fid), self._files[fid].init, wire.JSON_TYPE, token)
+                self._send_out(self._dialect.init(fid), self._files[fid].init, wire.JSON_TYPE, token)
             case moves.SendChunk(token, fid, offset, length):
                 self._send_chunk(token, fid, offset, length)
             case moves.SendFin(token, fid):
-                file = self._files[fid]
-                self._publish(topics.FinTopic(dev, fid, file.size, file.sha256), b"", None, token)
+                self._send_out(self._dialect.fin(self._files[fid]), b"", None, token)
 
     def _send_chunk(self, token: int, fid: str, offset: int, length: int) -> None:
         file = self._files.get(fid)
@@ -266,8 +299,7 @@ class Agent:
             self._machine.published(self._now_s(), token)
             self._unreadable(file, why)
             return
-        topic = topics.ChunkTopic(self._about.dev, fid, offset, wire.chunk_digest(data))
-        self._publish(topic, data, wire.BYTES_TYPE, token)
+        self._send_out(self._dialect.chunk(fid, offset, data), data, wire.BYTES_TYPE, token)
 
     def _told(self, effect: moves.Effect) -> None:
         match effect:
@@ -283,7 +315,7 @@ class Agent:
                 self._failed(f"record {seq}: {why}")
             case moves.FileStored(fid, store):
                 self._file_stored(fid)
-                if store != self._outbox.note("store"):
+                if self._settings.files_by is FilesBy.MQTT and store != self._outbox.note("store"):
                     self._do(self._machine.ask(self._now_s()))
             case moves.FileRefused(fid, why):
                 self._file_refused(fid, why)
@@ -316,7 +348,7 @@ class Agent:
         self._alarms.resolve("sync_cloud_full", self._about.dev)
         if self._proof and fid == self._proof.file.fid:
             self._proof.file_s = self._now_s() - self._proof.started_s
-            self._publish(topics.AbortTopic(self._about.dev, fid), b"", None)
+            self._send_out(self._dialect.abort(fid), b"", None)
         else:
             self._marks.append(outbox.file_stored(fid))
 
@@ -350,7 +382,8 @@ class Agent:
 
     def _unreadable(self, file: DueFile, why: str) -> None:
         self._files.pop(file.fid, None)
-        self._publish(topics.AbortTopic(self._about.dev, file.fid), b"", None)
+        if not self._bucket:
+            self._send_out(self._dialect.abort(file.fid), b"", None)
         if self._outbox.knows_file(file.fid):  # else retention was faster, and has told the cloud so
             self._marks.append(outbox.set_file_aside(file.fid, why))
             self._alarm("sync_file_lost", file.fid, f"{file.path.name}: {why}")
@@ -375,19 +408,22 @@ class Agent:
         if wants.records:
             records = self._outbox.records(wants.records, without=open_records, clock_is_right=self._clock_is_right())
         for limit, urgent in ((wants.urgent, True), (wants.files, False)):
-            if limit:
+            if limit and not self._bucket:
                 audio, order = self._settings.audio, self._settings.order
                 files += self._outbox.files(limit, urgent=urgent, audio=audio, order=order, without=open_files)
         self._marks += [outbox.file_opened(file) for file in files]
-        if self._proof and not self._proof.offered and wants.urgent:
+        if self._proof and not self._proof.offered and wants.urgent and not self._bucket:
             self._proof.offered = True
             files.append(self._proof.file)
         self._records = {seq: self._records[seq] for seq in open_records} | {due.seq: due for due in records}
         self._files = {fid: file for fid, file in self._files.items() if fid in open_files}
         self._files |= {file.fid: file for file in files}
+        for file in files:
+            self._dialect.opened(file, now_s)
         if not records and not files:
             self._look_s = now_s + LOOK_S
-            self._machine.pacing.hurry = self._machine.pacing.hurry and not self._machine.idle
+            done = self._machine.idle and not (self._bucket and self._bucket.busy)
+            self._machine.pacing.hurry = self._machine.pacing.hurry and not done
             return
         self._do(
             self._machine.offer(
@@ -414,6 +450,7 @@ class Agent:
                 will=wire.build(self._status_message("lost")),
                 v5=now_s >= self._v3_until_s,
                 number=self._connections,
+                filters=self._dialect.filters,
                 inbox=self._inbox,
             )
         except CredentialsError as error:
@@ -461,10 +498,25 @@ class Agent:
         if self._proof:
             self._proof.offered = False
 
+    def _make_dialect(self) -> Dialect:
+        if self._settings.files_by is FilesBy.EMQX:
+            return EmqxFiles(self._about.dev, segments_h=self._settings.emqx_segments_h, utc_ms=self._utc_ms)
+        return OwnFiles(self._about.dev)
+
+    def _see_interface(self) -> None:
+        """Over which interface the connection goes, and whether that costs by volume."""
+        address = self._connection.local_address if self._connection else ""
+        self._interface = interface_of(address)
+        self._machine.pacing.metered = is_metered(self._interface, self._settings.metered_interfaces)
+
     def _publish(self, topic: topics.Topic, payload: bytes, kind: str | None, token: int | None = None) -> None:
+        self._send_out(topics.build(topic), payload, kind, token)
+
+    def _send_out(self, topic: str, payload: bytes, kind: str | None, token: int | None = None) -> None:
         if self._connection is None:
             return
-        mid = self._connection.publish(topics.build(topic), payload, content_type=kind)
+        self._volume.sent(len(payload) + len(topic) + PACKET_BYTES)
+        mid = self._connection.publish(topic, payload, content_type=kind)
         if token is not None:
             self._tokens[mid] = token
 
@@ -509,8 +561,21 @@ class Agent:
             wish, now_s=now_s, utc_ms=self._utc_ms(), records_waiting=waiting, epoch=self._outbox.epoch
         )
         self._machine.hurry(now_s)
+        if self._bucket:
+            self._bucket.test(self._proof.file, self._bucket_tested)
         self._do(self._machine.ask(now_s))
         self._look_s = 0.0
+
+    def _bucket_tested(self, event: Event) -> None:
+        if self._proof is None:
+            return
+        if event.what == "stored":
+            self._proof.file_s = self._now_s() - self._proof.started_s
+            self._proof.read_back = bool(event.facts.get("read_back"))
+            if not self._proof.read_back:
+                self._proof.error = "what was read back from the bucket is not what was sent"
+        else:
+            self._proof.error = event.why
 
     def _follow_proof(self, run: Proof, now_s: float) -> None:
         took_s = now_s - run.started_s
@@ -526,6 +591,8 @@ class Agent:
     def _hurry(self) -> None:
         now_s = self._now_s()
         self._machine.hurry(now_s)
+        if self._bucket:
+            self._bucket.hurry()
         self._rest_until_s = self._look_s = 0.0
         self._outbox.write([outbox.everything_is_due, outbox.note(_PAUSED, "0")])
 
@@ -549,6 +616,9 @@ class Agent:
         if now_s < self._show_s:
             return
         self._show_s = now_s + SHOW_S
+        self._marks += [outbox.keep_have(fid, have) for fid, have in self._dialect.to_keep(now_s)]
+        self._marks += self._volume.marks(self._utc_ms())
+        self._machine.pacing.volume_used_up = self._volume.used_up(self._utc_ms())
         status = self.status()
         self._desk.show(status)
         if now_s >= self._tell_s and self._machine.phase is Phase.READY:
@@ -603,6 +673,7 @@ def _machine(settings: SyncSettings) -> SyncMachine:
         probe_longest_s=settings.probe_s * 5,
         greet_again_s=settings.probe_s * 15,
         resend_s=settings.resend_s,
+        fin_s=FIN_S if settings.files_by is FilesBy.EMQX else 0.0,
         backoff_longest_s=settings.longest_backoff_s,
         backoff_first_s=min(1.0, settings.longest_backoff_s),
     )
@@ -610,4 +681,37 @@ def _machine(settings: SyncSettings) -> SyncMachine:
     limit = settings.limit_kbps * 125.0 if settings.limit_kbps else None
     # The jitter need not be secret; seeded by time, so that two boxes of one image differ.
     jitter = random.Random(time.time_ns())  # noqa: S311
-    return SyncMachine(random=jitter.random, timing=timing, pacing=Pacing(schedule, bytes_per_s=limit))
+    return SyncMachine(
+        random=jitter.random,
+        timing=timing,
+        pacing=Pacing(schedule, bytes_per_s=limit),
+        trust_broker=settings.confirmed_by is ConfirmedBy.BROKER,
+    )
+
+
+class _BucketHost:
+    """What the bucket tells the agent."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    def mark(self, mark: Mark) -> None:
+        self._agent._marks.append(mark)
+
+    def refused(self, file: DueFile, why: str) -> None:
+        self._agent._file_refused(file.fid, why)
+
+    def unreadable(self, file: DueFile, why: str) -> None:
+        self._agent._unreadable(file, why)
+
+    def postpone(self, fid: str, wait_s: float, why: str) -> None:
+        self._agent._postpone(fid, wait_s, why)
+
+    def trouble(self, key: str, detail: str) -> None:
+        self._agent._trouble(key, detail)
+
+    def sent(self, size: int) -> None:
+        self._agent._volume.sent(size)
+
+    def heard(self) -> None:
+        self._agent._heard_s = self._agent._now_s()

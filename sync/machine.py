@@ -82,9 +82,21 @@ class Wants:
 
 class SyncMachine:
     def __init__(
-        self, *, random: Callable[[], float], timing: Timing | None = None, pacing: Pacing | None = None
+        self,
+        *,
+        random: Callable[[], float],
+        timing: Timing | None = None,
+        pacing: Pacing | None = None,
+        trust_broker: bool = False,
     ) -> None:
-        """``random`` returns 0 to 1: the jitter of the back-off."""
+        """``random`` returns 0 to 1: the jitter of the back-off.
+
+        With ``trust_broker`` nobody is greeted, and the broker's PUBACK counts for records: only where the owner of the
+        box has said so, because nobody behind the broker answers.
+        """
+        self._trust_broker = trust_broker
+        self._sent_records: dict[int, tuple[int, ...]] = {}
+        """Sequence numbers by the publish that carried them."""
         self._random = random
         self._timing = timing or Timing()
         self.pacing = pacing or Pacing()
@@ -119,7 +131,15 @@ class SyncMachine:
         self._slots = max(1, min(receive_max or DEFAULT_SLOTS, MOST_SLOTS))
         self._max_payload = min(max_packet or wire.MAX_MESSAGE_BYTES, wire.MAX_MESSAGE_BYTES) - wire.ENVELOPE_BYTES
         self._probes = 0
+        if self._trust_broker:
+            return self._ready_without_greeting(now_s)
         return self._greet(now_s, Phase.GREETING, self._timing.hello_s)
+
+    def _ready_without_greeting(self, now_s: float) -> list[Effect]:
+        self.phase = Phase.READY
+        self._heard_s = now_s
+        self._greet_again_s = math.inf
+        return []
 
     def disconnected(self, now_s: float) -> list[Effect]:
         """The connection is gone, or none came about."""
@@ -135,6 +155,7 @@ class SyncMachine:
         if token not in self._unanswered:
             return []
         del self._unanswered[token]
+        carried = self._sent_records.pop(token, ())
         if rc in (NOBODY_THERE, NOT_AUTHORIZED) and self.phase in (Phase.GREETING, Phase.READY):
             if rc == NOBODY_THERE:
                 return self._receiver_is_away(now_s, "the broker has no receiver for this box")
@@ -144,7 +165,12 @@ class SyncMachine:
             ]
         if rc == QUOTA_EXCEEDED:
             self._audio_closed_until_s = now_s + self._timing.probe_s
-        return self._pump(now_s)
+        confirmed: list[Effect] = []
+        if self._trust_broker and rc == 0:
+            self._failures, self._heard_s = 0, now_s
+            if stored := tuple(seq for seq in carried if self._records.pop(seq, None)):
+                confirmed = [RecordsStored(stored)]
+        return [*confirmed, *self._pump(now_s)]
 
     def acknowledged(self, now_s: float, ack: wire.Ack) -> list[Effect]:
         """The receiver's own word."""
@@ -203,6 +229,8 @@ class SyncMachine:
         if self.phase is Phase.GREETING:
             return self._receiver_is_away(now_s, f"no answer to hello within {self._timing.hello_s:g} s")
         self._probes += 1
+        if self._trust_broker:
+            return self._ready_without_greeting(now_s)
         return self._greet(now_s, Phase.AWAY, self._probe_wait_s())
 
     def _greet_now_and_then(self, now_s: float) -> list[Effect]:
@@ -214,7 +242,9 @@ class SyncMachine:
 
     def ask(self, now_s: float) -> list[Effect]:
         """Another hello, to see whether the receiver is there."""
-        return [SendHello(self._new_token(now_s))] if self.phase is Phase.READY else []
+        if self.phase is not Phase.READY or self._trust_broker:
+            return []
+        return [SendHello(self._new_token(now_s))]
 
     def hurry(self, now_s: float) -> None:
         """Somebody asked to send everything now: no back-off, no schedule, no pause."""
@@ -244,13 +274,15 @@ class SyncMachine:
             return self._next_s
         patience_s = self._patience_s()
         times = [record.late_s(patience_s) for record in self._records.values()]
-        times += [late for t in self._files.values() if (late := t.next_late_s(patience_s)) is not None]
+        times += [
+            late for t in self._files.values() if (late := t.next_late_s(patience_s, self._timing.fin_s)) is not None
+        ]
         if self._files and (wait_s := self.pacing.bucket.wait_s(now_s)) > 0:
             times.append(now_s + wait_s)
         return min(times, default=math.inf)
 
     def audio_closed_because(self, now_s: float) -> str | None:
-        """``full``, ``paused`` or ``schedule``; None when audio may go."""
+        """``full`` or a word of `Pacing.closed_because`; None when audio may go."""
         if now_s < self._audio_closed_until_s:
             return "full"
         return self.pacing.closed_because(now_s, self._minute)
@@ -275,6 +307,7 @@ class SyncMachine:
     # Connection ------------------------------------------------------------------------------------------------------
 
     def _forget_connection(self) -> None:
+        self._sent_records.clear()
         self._unanswered.clear()
         self._records.clear()
         self._files.clear()
@@ -351,7 +384,10 @@ class SyncMachine:
             for record in batch:
                 record.at_s = now_s
                 record.sent += 1
-            effects.append(SendRecords(self._new_token(now_s), tuple(record.queued.seq for record in batch)))
+            token, seqs = self._new_token(now_s), tuple(record.queued.seq for record in batch)
+            if self._trust_broker:
+                self._sent_records[token] = seqs
+            effects.append(SendRecords(token, seqs))
         return effects
 
     # Files -----------------------------------------------------------------------------------------------------------
@@ -445,7 +481,9 @@ class SyncMachine:
     def _resend(self, now_s: float) -> list[Effect]:
         patience_s = self._patience_s()
         late = [record for record in self._records.values() if now_s >= record.late_s(patience_s)]
-        stalled = [transfer for transfer in self._files.values() if transfer.lost(now_s, patience_s)]
+        stalled = [
+            transfer for transfer in self._files.values() if transfer.lost(now_s, patience_s, self._timing.fin_s)
+        ]
         if (late or stalled) and now_s - self._heard_s >= max(self._timing.hello_s, patience_s):
             return self._receiver_is_away(now_s, f"no answer for {now_s - self._heard_s:.0f} s")
         effects: list[Effect] = []

@@ -47,6 +47,8 @@ class Timing:
     probe_longest_s: float = 300.0
     greet_again_s: float = 900.0
     resend_s: float = 3.0
+    fin_s: float = 0.0
+    """A fin is not sent again before: for a cloud that assembles slowly."""
     connect_s: float = 30.0
     backoff_first_s: float = 1.0
     backoff_longest_s: float = 300.0

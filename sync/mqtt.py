@@ -28,13 +28,10 @@ from firmware.worker import Worker
 from sync import topics
 
 CONNECT_S = 15.0
-WILL_DELAY_S = 60
-"""A connection that comes back within it is not told to anybody as lost."""
 UNACKNOWLEDGED_S = 30
 """TCP_USER_TIMEOUT: data that the other side does not acknowledge for so long means a dead link. Keep-alive alone takes
 almost twice its period."""
 
-ALPN = "mqtt"
 UNSUPPORTED_VERSION = 0x84
 TAKEN_OVER = 0x8E
 _REFUSED = frozenset({0x85, 0x86, 0x87, 0x8A, 0x8C})
@@ -101,6 +98,7 @@ class Connection:
         will: bytes,
         v5: bool,
         number: int,
+        filters: tuple[str, ...],
         inbox: queue.SimpleQueue[Happening],
     ) -> None:
         """Raises `CredentialsError` when a file of the settings cannot be used."""
@@ -108,6 +106,9 @@ class Connection:
         self.v5 = v5
         self._settings = settings
         self._dev = dev
+        self._filters = (topics.down_filter(dev), *filters)
+        self.local_address = ""
+        """The address of this machine that the connection goes out by; empty before there is one."""
         self._inbox = inbox
         self._told_end = False
         self._got_connack = False
@@ -158,14 +159,14 @@ class Connection:
         will_properties = None
         if self.v5:
             will_properties = Properties(PacketTypes.WILLMESSAGE)  # type: ignore[no-untyped-call]
-            will_properties.WillDelayInterval = WILL_DELAY_S
+            will_properties.WillDelayInterval = settings.will_delay_s
         client.will_set(topics.build(topics.Status(self._dev)), will, qos=1, retain=True, properties=will_properties)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
         client.on_message = self._on_message
-        client.on_socket_open = _notice_dead_links
+        client.on_socket_open = self._on_socket_open
         return client
 
     def _connect(self) -> None:
@@ -192,7 +193,7 @@ class Connection:
             self._end(kind, f"{self._settings.host} refuses the connection: {code}")
             return
         self._limits = (getattr(properties, "MaximumPacketSize", None), getattr(properties, "ReceiveMaximum", None))
-        client.subscribe(topics.down_filter(self._dev), qos=1)
+        client.subscribe([(each, 1) for each in self._filters])
 
     def _on_subscribe(self, _client: Any, _data: Any, _mid: int, codes: list[ReasonCode], _properties: Any) -> None:
         if any(code.is_failure for code in codes):
@@ -214,6 +215,13 @@ class Connection:
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         self._inbox.put(Arrived(self.number, message.topic, bytes(message.payload)))
 
+    def _on_socket_open(self, _client: Any, _data: Any, connected: Any) -> None:
+        # A WebSocket is wrapped and has no setsockopt; by its number the kernel's socket is the same.
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connected.fileno())) as same:
+            same.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_S * 1000)
+            same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.local_address = str(same.getsockname()[0])
+
     def _end(self, loss: Loss, why: str) -> None:
         if not self._told_end:
             self._told_end = True
@@ -233,7 +241,7 @@ def tls_context(settings: SyncSettings) -> ssl.SSLContext:
         ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if settings.transport is Transport.TLS_443:
-        context.set_alpn_protocols([ALPN])
+        context.set_alpn_protocols([settings.alpn])
     return context
 
 
@@ -244,10 +252,3 @@ def _password(settings: SyncSettings) -> str | None:
         return Path(settings.password_file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise CredentialsError(f"cannot read {settings.password_file}: {error}; sync.password_file names it") from error
-
-
-def _notice_dead_links(_client: Any, _data: Any, connected: Any) -> None:
-    # A WebSocket is wrapped and has no setsockopt; by its number the kernel's socket is the same.
-    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connected.fileno())) as same:
-        same.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_S * 1000)
-        same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

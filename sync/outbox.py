@@ -12,6 +12,7 @@ from pathlib import Path
 
 from firmware.config_sync import AudioOrder, SentAudio
 from firmware.ports import Clock
+from firmware.store import outbox as store_outbox
 from firmware.store import queries
 from firmware.store.second_writer import SecondWriter
 from firmware.store.transaction import Row, Transaction, fetch
@@ -26,6 +27,9 @@ LONGEST_WAIT_MS = 120 * MINUTE_MS
 """A row that is due later than this was postponed by a wrong clock: it is due."""
 
 KEPT_COMMANDS = 1000
+LOGS = 4
+"""Priority of what is neither a recording nor asked for by somebody who waits."""
+KEPT_DAYS = 400
 
 _CODECS = {
     SentAudio.FLAC: "path LIKE '%.flac'",
@@ -53,6 +57,11 @@ class DueFile:
     attempts: int
     init: bytes
     """The same each time, whatever happens to the row."""
+    have: str | None = None
+    """What was remembered of an attempt that was cut (`sync.emqx`, `sync.s3`)."""
+    recording_id: str = ""
+    call_id: str | None = None
+    started_utc_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,7 @@ class Outbox:
         self, limit: int, *, urgent: bool, audio: SentAudio, order: AudioOrder, without: Collection[str] = ()
     ) -> list[DueFile]:
         """At most ``limit`` files that are due; ``urgent`` ones of any codec, or the others of the chosen one."""
-        chosen = f"f.prio <= {URGENT}" if urgent else f"f.prio > {URGENT} AND {_CODECS[audio]}"
+        chosen = f"f.prio <= {URGENT}" if urgent else f"f.prio > {URGENT} AND ({_CODECS[audio]} OR f.prio >= {LOGS})"
         direction = "DESC" if order is AudioOrder.NEWEST else "ASC"
         rows = self._rows(
             f"""
@@ -125,7 +134,8 @@ class Outbox:
                     count(*) AS files, coalesce(sum(size), 0) AS bytes,
                     (SELECT count(*) FROM outbox_event WHERE state = 'quarantined')
                         + (SELECT count(*) FROM outbox_file WHERE state = 'quarantined') AS set_aside
-                FROM outbox_file WHERE state IN ('pending', 'sending') AND (prio <= {URGENT} OR {_CODECS[audio]})
+                FROM outbox_file WHERE state IN ('pending', 'sending')
+                    AND (prio <= {URGENT} OR prio >= {LOGS} OR {_CODECS[audio]})
                 """  # noqa: S608
             )[0]
         )
@@ -143,6 +153,15 @@ class Outbox:
         """Version and document in force; 0 and nothing before the first."""
         rows = self._rows("SELECT version, document FROM setting ORDER BY version DESC LIMIT 1")
         return (int(rows[0]["version"]), str(rows[0]["document"])) if rows else (0, "")
+
+    def volume(self, day: str) -> tuple[int, int]:
+        """Bytes sent on ``day`` (``2026-11-30``) and in its month."""
+        (row,) = self._rows(
+            "SELECT coalesce(sum(CASE WHEN day = ? THEN bytes END), 0) AS today, coalesce(sum(bytes), 0) AS month "
+            "FROM sync_volume WHERE day LIKE ?",
+            (day, f"{day[:7]}-%"),
+        )
+        return int(row["today"]), int(row["month"])
 
     def note(self, key: str) -> str | None:
         rows = self._rows("SELECT value FROM sync_note WHERE key = ?", (key,))
@@ -209,6 +228,10 @@ class Outbox:
             prio=row["prio"],
             attempts=row["attempts"],
             init=row["init_json"].encode() if row["init_json"] else self._init(row),
+            have=row["have"],
+            recording_id=row["recording_id"],
+            call_id=row["call_id"],
+            started_utc_ms=row["started_utc_ms"] or 0,
         )
 
     def _init(self, row: Row) -> bytes:
@@ -285,6 +308,30 @@ def set_file_aside(fid: str, why: str) -> Mark:
     return mark
 
 
+def keep_have(fid: str, have: str | None) -> Mark:
+    """What is to be remembered of an attempt, should this process end now."""
+    return lambda tx: _run(tx, "UPDATE outbox_file SET have = ? WHERE fid = ?", have, fid)
+
+
+def volume_sent(day: str, size: int) -> Mark:
+    def mark(tx: Transaction) -> None:
+        _run(
+            tx,
+            "INSERT INTO sync_volume VALUES (?, ?) ON CONFLICT (day) DO UPDATE SET bytes = bytes + excluded.bytes",
+            day,
+            size,
+        )
+        _run(tx, f"DELETE FROM sync_volume WHERE day < date(?, '-{KEPT_DAYS} days')", day)  # noqa: S608 - our own number
+
+    return mark
+
+
+def uploaded(file: DueFile, facts: Row) -> Mark:
+    """Tells the cloud where in its bucket a recording lies."""
+    body = {"recording_id": file.recording_id, "call_id": file.call_id, "fid": file.fid} | facts
+    return lambda tx: _tell(tx, "recording.uploaded", body)
+
+
 def ask_for_file(fid: str) -> Mark:
     """Somebody waits for this file: it goes before others, also when it had been set aside."""
     return lambda tx: _run(
@@ -353,6 +400,10 @@ def _forget_old_commands(tx: Transaction) -> None:
 
 def _due(table: str) -> str:
     return f"({table}.next_utc_ms <= ? OR {table}.next_utc_ms > ?)"
+
+
+def _tell(tx: Transaction, kind: str, body: Row) -> None:
+    store_outbox.put(tx, kind, body)
 
 
 def _run(tx: Transaction, sql: str, *parameters: object) -> None:

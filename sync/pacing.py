@@ -65,12 +65,21 @@ class Pacing:
         self.bucket = Bucket(bytes_per_s)
         self.paused_until_s = 0.0
         self.hurry = False
-        """Somebody asked to send everything now: the schedule waits until the backlog is empty."""
+        """Somebody asked to send everything now: schedule, volume and metered networks wait until the backlog is
+        empty."""
+        self.volume_used_up = False
+        """The day's or the month's volume is spent."""
+        self.metered = False
+        """The way to the cloud costs by volume."""
 
     def closed_because(self, now_s: float, minute: int | None) -> str | None:
-        """Why no audio may go now: ``paused`` or ``schedule``; None when it may."""
+        """Why no audio may go now: ``paused``, ``schedule``, ``metered`` or ``volume``; None when it may."""
         if now_s < self.paused_until_s:
             return "paused"
-        if not self.hurry and not self.schedule.open_at(minute):
+        if self.hurry:
+            return None
+        if not self.schedule.open_at(minute):
             return "schedule"
-        return None
+        if self.metered:
+            return "metered"
+        return "volume" if self.volume_used_up else None

@@ -31,6 +31,8 @@ class Proof:
     hello_s: float | None = None
     records_s: float | None = None
     file_s: float | None = None
+    read_back: bool = False
+    """The file was read again where it lies, and is the one that was sent."""
     error: str | None = None
     offered: bool = field(default=False)
 
@@ -47,6 +49,7 @@ class Proof:
             "records_s": self.records_s,
             "file_bytes": SIZE,
             "file_s": self.file_s,
+            "read_back": self.read_back,
             "error": self.error,
         }
 

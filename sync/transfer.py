@@ -62,13 +62,16 @@ class Transfer:
             self.step = Step.SEND
         return [self.flying.pop(offset) for offset in arrived]
 
-    def lost(self, now_s: float, patience_s: float) -> bool:
-        """Forgets what was not answered for ``patience_s``, so that it is sent again. True when there was something."""
+    def lost(self, now_s: float, patience_s: float, fin_s: float = 0.0) -> bool:
+        """Forgets what was not answered for ``patience_s``, so that it is sent again. True when there was something.
+
+        A fin is given ``fin_s`` at least.
+        """
         late = [offset for offset, chunk in self.flying.items() if now_s - chunk.at_s >= patience_s]
         for offset in late:
             del self.flying[offset]
         waiting = self.step is Step.ASKED or (self.step is Step.FINISHED and not self.flying)
-        if waiting and now_s - self.at_s >= patience_s and not late:
+        if waiting and now_s - self.at_s >= self._answer_s(patience_s, fin_s) and not late:
             self.step = Step.ASK if self.step is Step.ASKED else Step.SEND
         elif late:
             self.step = Step.SEND
@@ -84,9 +87,12 @@ class Transfer:
         self.flying.clear()
         self.step = Step.ASK
 
-    def next_late_s(self, patience_s: float) -> float | None:
+    def next_late_s(self, patience_s: float, fin_s: float = 0.0) -> float | None:
         """When `lost` will have something to say."""
-        since = [chunk.at_s for chunk in self.flying.values()]
+        late = [chunk.at_s + patience_s for chunk in self.flying.values()]
         if self.step is Step.ASKED or (self.step is Step.FINISHED and not self.flying):
-            since.append(self.at_s)
-        return min(since) + patience_s if since else None
+            late.append(self.at_s + self._answer_s(patience_s, fin_s))
+        return min(late, default=None)
+
+    def _answer_s(self, patience_s: float, fin_s: float) -> float:
+        return max(patience_s, fin_s) if self.step is Step.FINISHED else patience_s

@@ -105,6 +105,12 @@ class Box:
         )
         return int(row["n"])
 
+    def waits_for_files(self) -> int:
+        (row,) = self.rows(
+            "SELECT count(*) AS n FROM outbox_file WHERE state IN ('pending', 'sending') AND path LIKE '%.flac'"
+        )
+        return int(row["n"])
+
 
 class Receiver:
     """`python -m sync.receiver run` on a folder of its own."""
