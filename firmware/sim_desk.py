@@ -73,17 +73,20 @@ class SimDesk:
         self._seen: dict[LineId, SimStatus] = {}
         self._pins: dict[str, tuple[str | None, bytes]] = {}
         self._told: dict[LineId, tuple[datetime, int | None]] = {}
+        self._imeis: dict[LineId, str] = {}
+        """The module that was at a line's place last, over all starts."""
         self._clock_asked = False
         self._clock_told = False
 
     def load(self) -> None:
-        """Reads the PINs. Before any line starts."""
+        """Reads the PINs, and which modules were there. Before any line starts."""
         reader = open_reader(self._database)
         try:
             with self._lock:
                 self._pins = {
                     row["line"]: (row["iccid"], row["sealed"]) for row in sims.pins(reader) if not row["refused"]
                 }
+                self._imeis = {LineId(row["line"]): row["imei"] for row in sims.statuses(reader) if row["imei"]}
         finally:
             reader.conn.close()
 
@@ -107,11 +110,23 @@ class SimDesk:
             case SimSeen(status=status) | SignalSampled(status=status):
                 with self._lock:
                     self._seen[report.line] = status
+                self._is_it_the_same_module(report, status)
             case PinRefused():
                 with self._lock:
                     self._pins.pop(report.line, None)
             case NetworkTimeTold():
                 self._set_clock(report)
+
+    def _is_it_the_same_module(self, report: SimReport, status: SimStatus) -> None:
+        """Modules are known by their place; another one there has its own number, and perhaps no right to be there."""
+        if status.imei is None:
+            return
+        with self._lock:
+            before = self._imeis.get(report.line)
+            self._imeis[report.line] = status.imei
+        if before is not None and before != status.imei:
+            params = {"before": before, "imei": status.imei, "model": status.model or "?"}
+            self._store.submit([RaiseAlarm(key="module_exchanged", subject=report.line, at=report.at, params=params)])
 
     def pin_for(self, line: LineId, iccid: str | None) -> str | None:
         """The admin's PIN for this card. One that was given for another card is not for this one."""

@@ -77,6 +77,9 @@ HUAWEI: Final = Manual(
         "^DDSETEX": _ddsetex,
         "^DTMF": _dtmf,
         "^CVOICE?": lambda _module, _value: ["^CVOICE:0,8000,16,20", "OK"],  # CD
+        "^SETPORT?": lambda module, _value: (  # CD issue 185
+            [f"^SETPORT:{module.quirks.setport}", "OK"] if module.quirks.setport else ["COMMAND NOT SUPPORT"]
+        ),
         "+VTS": lambda _module, _value: ["ERROR"],
         "+CEREG": lambda _module, _value: ["COMMAND NOT SUPPORT"],
         "+CEREG?": lambda _module, _value: ["COMMAND NOT SUPPORT"],

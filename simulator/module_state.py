@@ -63,6 +63,8 @@ class Quirks:
     """Left at 16 kHz: 640 bytes each 20 ms (AT+CPCMFRM=1)."""
     urcs_elsewhere: bool = False
     """What it says by itself goes to another port until it is told otherwise (Quectel urcport)."""
+    setport: str = "A1,A2;1,3,2,A2"
+    """What a Huawei stick answers to AT^SETPORT? (asterisk-chan-dongle issue 185 shows two); empty: ERROR."""
     sim: str = "READY"
     """What +CPIN says; `10` and other digits: a +CME ERROR of this code."""
     data_only: bool = False

@@ -194,6 +194,23 @@ class SimModule:
         """Raw bytes on the AT port: noise, half lines, anything."""
         self._post(lambda: self._write_at(raw))
 
+    def hang(self) -> None:
+        """It answers nothing any more until it is restarted; calls stay as they are."""
+
+        def job() -> None:
+            self._firmware.hung = True
+
+        self._post(job)
+
+    def pull_reset(self) -> None:
+        """Its reset wire is pulled to ground for a moment: it boots, USB stays."""
+
+        def job() -> None:
+            self._firmware.power_off()
+            self._later(self.quirks.boot_s, self._boot)
+
+        self._post(job)
+
     def reboot(self) -> None:
         """Power fails for a moment, USB stays (a brown-out): the call is gone, RDY comes."""
         self._post(self._say_booted)

@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,50 @@ class UsbBus:
 
         ``at`` and ``pcm`` are the ports of a `SimModule` that is plugged in: after it was pulled, plug it in first.
         """
-        self._order(do="plug_sim7600", path=path, at=str(at), pcm=str(pcm), first_tty=first_tty)
+        self.plug_module(
+            path, vendor="1e0e", product="9001", serial="0123456789ABCDEF", ports={2: at, 4: pcm}, first_tty=first_tty
+        )
+
+    def plug_quectel(self, path: str, *, at: Path, pcm: Path, first_tty: int) -> None:
+        """An EC25: diag, NMEA (which carries the sound), AT, modem (ModemManager 77-mm-quectel-port-types.rules)."""
+        self.plug_module(
+            path, vendor="2c7c", product="0125", serial="", ports={1: pcm, 2: at}, count=4, first_tty=first_tty
+        )
+
+    def plug_huawei(
+        self, path: str, *, product: str, ports: Mapping[int, Path], first_tty: int, roles: Sequence[str] = ()
+    ) -> None:
+        """A Huawei stick; ``roles``: its interfaces' class, subclass and protocol (oFono plugins/udevng.c), where the
+        firmware has any."""
+        self.plug_module(
+            path, vendor="12d1", product=product, serial="", ports=ports, count=max(len(roles), 1 + max(ports)),
+            first_tty=first_tty, roles=roles,
+        )  # fmt: skip
+
+    def plug_module(
+        self,
+        path: str,
+        *,
+        vendor: str,
+        product: str,
+        serial: str,
+        ports: Mapping[int, Path],
+        first_tty: int,
+        count: int = 5,
+        roles: Sequence[str] = (),
+    ) -> None:
+        """A module with ``count`` serial interfaces appears; ``ports`` are those on which something answers."""
+        interfaces = [{"role": roles[n] if n < len(roles) else "ff/ff/ff"} for n in range(count)]
+        for n, port in ports.items():
+            interfaces[n]["port"] = str(port)
+        self._order(
+            do="plug_module", path=path, vendor=vendor, product=product, serial=serial, interfaces=interfaces,
+            first_tty=first_tty,
+        )  # fmt: skip
+
+    def add_card(self, path: str, *, interface: int, number: int, identity: str) -> None:
+        """The module at ``path`` shows itself as ALSA's card ``number``, too."""
+        self._order(do="add_card", path=path, interface=interface, number=number, identity=identity)
 
     def plug_port(self, path: str, *, vendor: str, product: str, tty: str, port: Path) -> None:
         """A device with one serial port appears: ``tty`` (``ttyACM0``), whose far end is ``port``."""

@@ -14,11 +14,6 @@ from typing import Any, Final
 
 from cffi import FFI
 
-SIM7600: Final = ("1e0e", "9001")
-SIM7600_INTERFACES: Final = 5
-"""diag, NMEA, AT, modem, audio (ModemManager 77-mm-simtech-port-types.rules; Linux drivers/usb/serial/option.c)."""
-SERIAL_NUMBER: Final = "0123456789ABCDEF"
-"""Every SIM7600 says this (esp-iot-solution issue 161)."""
 TTYUSB_MAJOR: Final = 188
 
 _DECLARATIONS: Final = """
@@ -45,36 +40,47 @@ class _Testbed:
         self._devices: dict[str, list[str]] = {}
         self._links: dict[str, list[Path]] = {}
 
-    def plug_sim7600(self, path: str, *, at: Path, pcm: Path, first_tty: int) -> None:
-        """A SIM7600 appears at USB path ``path`` (``1-1.2``) as ttyUSB``first_tty`` and the four after it."""
-        vendor, product = SIM7600
+    def plug_module(
+        self, *, path: str, vendor: str, product: str, serial: str, interfaces: list[dict[str, str]], first_tty: int
+    ) -> None:
+        """A module appears; its interfaces are ttys from ttyUSB``first_tty`` on. Each has ``role`` (class, subclass and
+        protocol, ``ff/01/02``) and, where something answers on it, ``port``."""
         usb = self._add(
             "usb",
             path,
             None,
-            {"idVendor": vendor, "idProduct": product, "serial": SERIAL_NUMBER, "busnum": path.partition("-")[0]},
-            {"DEVTYPE": "usb_device", "ID_VENDOR_ID": vendor, "ID_MODEL_ID": product, "ID_SERIAL_SHORT": SERIAL_NUMBER},
+            {"idVendor": vendor, "idProduct": product, "serial": serial, "busnum": path.partition("-")[0]},
+            {"DEVTYPE": "usb_device", "ID_VENDOR_ID": vendor, "ID_MODEL_ID": product, "ID_SERIAL_SHORT": serial},
         )
         added = self._devices.setdefault(path, [])
         links = self._links.setdefault(path, [])
         added.append(usb)
-        for interface in range(SIM7600_INTERFACES):
-            name = f"{path}:1.{interface}"
-            number = f"{interface:02x}"
-            parent = self._add("usb", name, usb, {"bInterfaceNumber": number}, {"DEVTYPE": "usb_interface"})
+        for n, interface in enumerate(interfaces):
+            name, number = f"{path}:1.{n}", f"{n:02x}"
+            codes = zip(("Class", "SubClass", "Protocol"), interface["role"].split("/"), strict=True)
+            attributes = {"bInterfaceNumber": number} | {f"bInterface{part}": code for part, code in codes}
+            parent = self._add("usb", name, usb, attributes, {"DEVTYPE": "usb_interface"})
             added.append(parent)
-            tty, by_path = f"/dev/ttyUSB{first_tty + interface}", self._by_path(name)
-            target = {2: at, 4: pcm}.get(interface)
-            if target is not None:  # the other three ports are there for udev, but nothing answers on them
-                links += [self._link(tty, target.resolve()), self._link(by_path, target.resolve())]
+            tty, by_path = f"/dev/ttyUSB{first_tty + n}", self._by_path(name)
+            if "port" in interface:  # the others are there for udev, but nothing answers on them
+                target = Path(interface["port"]).resolve()
+                links += [self._link(tty, target), self._link(by_path, target)]
             properties = {
-                "DEVNAME": tty, "DEVLINKS": by_path, "MAJOR": str(TTYUSB_MAJOR), "MINOR": str(first_tty + interface),
+                "DEVNAME": tty, "DEVLINKS": by_path, "MAJOR": str(TTYUSB_MAJOR), "MINOR": str(first_tty + n),
                 "ID_VENDOR_ID": vendor, "ID_MODEL_ID": product, "ID_USB_INTERFACE_NUM": number, "ID_BUS": "usb",
             }  # fmt: skip
-            dev = {"dev": f"{TTYUSB_MAJOR}:{first_tty + interface}"}
-            added.append(self._add("tty", f"ttyUSB{first_tty + interface}", parent, dev, properties))
+            dev = {"dev": f"{TTYUSB_MAJOR}:{first_tty + n}"}
+            added.append(self._add("tty", f"ttyUSB{first_tty + n}", parent, dev, properties))
 
-    def plug_port(self, path: str, *, vendor: str, product: str, tty: str, port: Path) -> None:
+    def add_card(self, *, path: str, interface: int, number: int, identity: str) -> None:
+        """The module at ``path`` is a sound card too, on its interface ``interface``."""
+        name, usb = f"{path}:1.{interface}", self._devices[path][0]
+        attributes = {"bInterfaceNumber": f"{interface:02x}", "bInterfaceClass": "01"}
+        parent = self._add("usb", name, usb, attributes, {"DEVTYPE": "usb_interface"})
+        card = self._add("sound", f"card{number}", parent, {"id": identity, "number": str(number)}, {})
+        self._devices[path] += [parent, card]
+
+    def plug_port(self, *, path: str, vendor: str, product: str, tty: str, port: Path) -> None:
         """A device with one serial port (``ttyACM0``) whose far end is ``port``."""
         usb = self._usb(path, vendor, product, "")
         name = f"{path}:1.0"
@@ -84,7 +90,7 @@ class _Testbed:
         self._links[path] += [self._link(f"/dev/{tty}", port.resolve()), self._link(by_path, port.resolve())]
         self._devices[path] += [parent, self._add("tty", tty, parent, {}, properties)]
 
-    def plug_card(self, path: str, *, vendor: str, product: str, number: int, identity: str, title: str) -> None:
+    def plug_card(self, *, path: str, vendor: str, product: str, number: int, identity: str, title: str) -> None:
         """A sound card: ALSA's ``number`` and id."""
         usb = self._usb(path, vendor, product, title)
         parent = self._add("usb", f"{path}:1.0", usb, {"bInterfaceNumber": "00"}, {"DEVTYPE": "usb_interface"})
@@ -97,7 +103,7 @@ class _Testbed:
         self._devices[path], self._links[path] = [usb], []
         return usb
 
-    def unplug(self, path: str) -> None:
+    def unplug(self, *, path: str) -> None:
         """The device at ``path`` disappears, its ports first."""
         for link in self._links.pop(path, []):
             link.unlink(missing_ok=True)
@@ -154,29 +160,13 @@ def main() -> None:
         for line in sys.stdin:
             order = json.loads(line)
             try:
-                if order["do"] == "plug_sim7600":
-                    testbed.plug_sim7600(
-                        order["path"], at=Path(order["at"]), pcm=Path(order["pcm"]), first_tty=order["first_tty"]
-                    )
-                elif order["do"] == "plug_port":
-                    testbed.plug_port(
-                        order["path"],
-                        vendor=order["vendor"],
-                        product=order["product"],
-                        tty=order["tty"],
-                        port=Path(order["port"]),
-                    )
-                elif order["do"] == "plug_card":
-                    testbed.plug_card(
-                        order["path"],
-                        vendor=order["vendor"],
-                        product=order["product"],
-                        number=order["number"],
-                        identity=order["identity"],
-                        title=order["title"],
-                    )
+                todo = order.pop("do")
+                if todo == "plug_port":
+                    testbed.plug_port(**order | {"port": Path(order["port"])})
+                elif todo in {"plug_module", "add_card", "plug_card", "unplug"}:
+                    getattr(testbed, todo)(**order)
                 else:
-                    testbed.unplug(order["path"])
+                    raise RuntimeError(f"nobody can {todo}")
             except (OSError, RuntimeError) as error:
                 _print({"error": str(error)})
             else:

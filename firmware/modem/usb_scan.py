@@ -13,6 +13,7 @@ import attrs
 import cattrs
 import pyudev
 
+from firmware.modem.port_probe import PortProbe
 from firmware.ports import FoundDevice
 
 DRIVER: Final = "at-modem"
@@ -32,6 +33,8 @@ class UsbModule:
     at_roles: tuple[str, ...] = ()
     """Class/subclass/protocol of the AT interface, two hexadecimal digits each; wins over its number."""
     audio_roles: tuple[str, ...] = ()
+    asks: str = ""
+    """``setport``: where no port has a role, the module is asked which is which (`firmware.modem.port_probe`)."""
 
 
 @attrs.frozen
@@ -55,11 +58,14 @@ def find_sim_modules(context: pyudev.Context | None = None) -> tuple[FoundDevice
 
     A module that is still coming up (AT port there, audio port not yet) is not told until it is complete. Only sysfs is
     read, so it also works before udev has filled its database; a name under /dev/serial/by-path is used where there is
-    one, because ttyUSB numbers change when a module comes back.
+    one, because ttyUSB numbers change when a module comes back. A module that is its own sound card is heard through
+    it: somebody has switched that on.
     """
+    context = context or pyudev.Context()
+    cards = _cards(context)
     ports: dict[str, dict[int, _Port]] = {}
     modules: dict[str, UsbModule] = {}
-    for tty in (context or pyudev.Context()).list_devices(subsystem="tty"):
+    for tty in context.list_devices(subsystem="tty"):
         interface = tty.find_parent("usb", "usb_interface")
         device = tty.find_parent("usb", "usb_device")
         if interface is None or device is None or tty.device_node is None:
@@ -71,7 +77,8 @@ def find_sim_modules(context: pyudev.Context | None = None) -> tuple[FoundDevice
             role = "/".join(_text(interface, f"bInterface{part}") for part in ("Class", "SubClass", "Protocol"))
             name = stable_name(tty.device_node, tty.properties.get("DEVLINKS", "").split())
             ports.setdefault(device.sys_name, {})[int(number, 16)] = _Port(name, role)
-    found = [_found(path, modules[path], ports[path]) for path in sorted(ports, key=usb_path_key)]
+    PROBE.forget_all_but(ports)
+    found = [_found(path, modules[path], ports[path], cards.get(path)) for path in sorted(ports, key=usb_path_key)]
     return tuple(device for device in found if device is not None)
 
 
@@ -91,17 +98,36 @@ def module_of(vendor: str, product: str) -> UsbModule | None:
     return rows.get((vendor, product)) or rows.get((vendor, "*"))
 
 
-def _found(path: str, module: UsbModule, ports: dict[int, _Port]) -> FoundDevice | None:
-    at_port = _port(ports, module.at_roles, module.at_interface)
+def _found(path: str, module: UsbModule, ports: dict[int, _Port], card: str | None) -> FoundDevice | None:
+    at_number, audio_number = module.at_interface, module.audio_interface
+    if module.asks and not any(port.role in module.at_roles for port in ports.values()):
+        told = PROBE.order_of(path, {number: port.name for number, port in ports.items()})
+        if told is None:
+            return None  # it does not answer yet
+        at_number, audio_number = told
+    at_port = _port(ports, module.at_roles, at_number)
     if at_port is None:
         return None
     options = {"at_port": at_port, "family": module.family}
-    if module.audio_interface is not None:
-        audio_port = _port(ports, module.audio_roles, module.audio_interface)
+    if card is not None:
+        options |= {"audio_device": card, "audio_playback": card}
+    elif audio_number is not None:
+        audio_port = _port(ports, module.audio_roles, audio_number)
         if audio_port is None:
             return None
         options["audio_port"] = audio_port
     return FoundDevice(path=path, driver=DRIVER, options=options, description=module.name)
+
+
+def _cards(context: pyudev.Context) -> dict[str, str]:
+    """ALSA names of the sound cards that modules are, by USB path. By the card's id: its number changes."""
+    found: dict[str, str] = {}
+    for card in context.list_devices(subsystem="sound"):
+        device = card.find_parent("usb", "usb_device")
+        identity = _raw(card, "id")
+        if device is not None and identity and re.fullmatch(r"card\d+", card.sys_name):
+            found[device.sys_name] = f"plughw:CARD={identity},DEV=0"
+    return found
 
 
 def _port(ports: dict[int, _Port], roles: tuple[str, ...], number: int) -> str | None:
@@ -111,5 +137,13 @@ def _port(ports: dict[int, _Port], roles: tuple[str, ...], number: int) -> str |
 
 
 def _text(device: pyudev.Device, attribute: str) -> str:
+    return _raw(device, attribute).lower()
+
+
+def _raw(device: pyudev.Device, attribute: str) -> str:
     value = device.attributes.get(attribute)
-    return value.decode("ascii", "replace").strip().lower() if value is not None else ""
+    return value.decode("ascii", "replace").strip() if value is not None else ""
+
+
+PROBE: Final = PortProbe()
+"""What modules told of their ports; asked once for each time that one is plugged in."""

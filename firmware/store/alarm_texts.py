@@ -301,6 +301,13 @@ ALARMS: dict[str, AlarmText] = {
         "Stop that program; mostly it is ModemManager: sudo systemctl disable --now ModemManager",
         "请停止该程序；通常是 ModemManager：sudo systemctl disable --now ModemManager",
     ),
+    "module_exchanged": AlarmText(
+        _W,
+        "Another module is plugged in at the place of line {subject}: {model}, IMEI {imei}; before it was {before}",
+        "线路 {subject} 的插口换了模块：{model}，IMEI {imei}；原来是 {before}",
+        "If you exchanged it, acknowledge this. If two modules changed places, put them back: each line is a place.",
+        "如果是您更换的，请确认此提示。如果是两个模块互换了位置，请换回：线路与插口对应。",
+    ),
     "usb_serial_shared": AlarmText(
         _W,
         "Two modules have the same USB serial number, and the settings of line {subject} name its port by it",

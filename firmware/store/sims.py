@@ -64,6 +64,9 @@ def status_json(status: SimStatus) -> Row:
 
 def _seen(tx: Transaction, fact: SimSeen) -> None:
     status = status_json(fact.status)
+    if status["imei"] is None:  # it has only just begun to talk: who it is, is not forgotten meanwhile
+        before = tx.row("SELECT json_extract(status, '$.imei') AS imei FROM sim_status WHERE line = ?", (fact.line,))
+        status["imei"] = before["imei"] if before else None
     packed = json.dumps(status, ensure_ascii=False)
     tx.execute(
         "INSERT INTO sim_status (line, at_utc_ms, status) VALUES (?, ?, ?) ON CONFLICT (line) DO UPDATE SET "

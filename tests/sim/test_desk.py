@@ -253,6 +253,29 @@ def test_a_rearmed_sound_stands_beside_its_call_in_both_languages(office: Office
     }
 
 
+def test_another_module_at_the_same_place_is_said_also_over_a_restart(office: Office) -> None:
+    def seen(imei: str | None) -> None:
+        office.tell(
+            SimSeen(line=SIM, at=office.world.clock.now(), status=SimStatus(imei=imei, model="SIMCOM_SIM7600E-H"))
+        )
+
+    def standing() -> list[dict[str, Any]]:
+        office.store.flush(5.0)
+        return [alarm for alarm in standing_alarms(office.world.read()) if alarm["key"] == "module_exchanged"]
+
+    for imei in (None, "861477031234567", "861477031234567", None):
+        seen(imei)
+    assert standing() == []
+    office.desk = office.open()
+    office.desk.attach(SIM, office.module)
+    seen("861477031234567")
+    assert standing() == []
+    seen("861477039999999")
+    (alarm,) = standing()
+    assert "861477039999999" in alarm["text"]["en"]
+    assert "861477031234567" in alarm["text"]["zh"]
+
+
 def test_the_networks_time_is_wished_for_once_and_only_when_the_clock_is_wrong(office: Office) -> None:
     at = office.world.clock.now()
     wish = office.folder / "network-time"
