@@ -59,6 +59,10 @@ class Wishes:
     cloud: bool = False
     """A broker and a receiver on this machine, where the calls of the box end."""
     country: str = "CN"
+    modules: tuple[str, ...] = ("sim7600", "sim7600")
+    """What the street's SIM modules are (`simulator.manuals.MANUALS`)."""
+    boards: bool = True
+    """With two analog lines."""
     kernel: bool = False
     """On this kernel's simulated hardware: on the test kernel (docs/kernel-bench.md)."""
 
@@ -82,7 +86,7 @@ class Demo:
         """Returns when every line is in the recorder's sight. Raises `OffhookError` with what went wrong."""
         run_dir = self._folder / "run"
         found = attached_lines()
-        street = self._start_street(street_lines(found), recorder=run_dir)
+        street = self._start_street(self._missing_lines(found), recorder=run_dir)
         self._box = BoxUnderTest(self._folder, street["env"])
         lines = [*found, *street["lines"]]
         document = settings_document(lines, name="Demo", country=self._wishes.country, time_zone="Asia/Shanghai")
@@ -98,6 +102,13 @@ class Demo:
             self._begin(self.box.child("sync", "sync", "run"))
         if self._wishes.page:
             self._start_page()
+
+    def _missing_lines(self, found: list[dict[str, Any]]) -> dict[str, list[str]]:
+        """What the street plays, each module with what it is."""
+        missing = street_lines(found, modules=len(self._wishes.modules))
+        named = zip(missing["at-modem"], self._wishes.modules, strict=False)
+        boards = missing["fxo-gpio"] if self._wishes.boards else []
+        return {"fxo-gpio": boards, "at-modem": [f"{name}={model}" for name, model in named]}
 
     def stop(self) -> list[str]:
         """Stops the box first, then the street. Returns what did not end as it should."""
@@ -302,16 +313,16 @@ def attached_lines() -> list[dict[str, Any]]:
     ]
 
 
-def street_lines(attached: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """What the street must add to have two lines of each kind, by driver.
+def street_lines(attached: list[dict[str, Any]], modules: int = 2) -> dict[str, list[str]]:
+    """What the street must add to have two analog lines and so many modules, by driver.
 
     A process has one bank of pins: where a line board is plugged in, the street plays no analog line.
     """
     drivers = [line["driver"] for line in attached]
     taken = {line["id"] for line in attached}
     spare = (f"sim-{n}" for n in range(1, 100) if f"sim-{n}" not in taken)
-    modules = [next(spare) for _ in range(max(0, 2 - drivers.count("at-modem")))]
-    return {"fxo-gpio": [] if "fxo-gpio" in drivers else ["fxo-1", "fxo-2"], "at-modem": modules}
+    played = [next(spare) for _ in range(max(0, modules - drivers.count("at-modem")))]
+    return {"fxo-gpio": [] if "fxo-gpio" in drivers else ["fxo-1", "fxo-2"], "at-modem": played}
 
 
 def free_port(wanted: int) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import cattrs
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 
 def utc_ms() -> int:
@@ -53,6 +53,8 @@ class StreetCall:
     cut: list[str] = field(factory=list)
     """Prompts that were begun and not said to their end: whether they can be heard is nobody's promise."""
     faults: list[FaultDone] = field(factory=list)
+    beside: list[StreetCall] = field(factory=list)
+    """Calls that came of it: a second caller who was taken. In the log each stands by itself."""
     trouble: str | None = None
     """The call did not go as planned: what the street could not do. Such a call proves nothing and fails the run."""
 
@@ -70,9 +72,10 @@ class Journal:
         return self._count
 
     def write(self, call: StreetCall) -> None:
-        line = json.dumps(cattrs.unstructure(call), ensure_ascii=False)
+        calls = (evolve(call, beside=[]), *call.beside)
+        lines = [json.dumps(cattrs.unstructure(one), ensure_ascii=False) for one in calls]
         with self._lock, self._path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+            file.writelines(line + "\n" for line in lines)
             file.flush()
             os.fsync(file.fileno())
             self._count += 1

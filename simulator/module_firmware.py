@@ -187,6 +187,7 @@ class Firmware:
             return [*lines, *(self._becomes(other, State.ACTIVE) if other is not None else []), "OK"]
         if value == "2" and other is not None:
             lines = self._becomes(active, State.HELD) if active is not None else []
+            self.heard("take", other.number or "")
             return [*lines, *self._becomes(other, State.ACTIVE), "OK"]
         return ["+CME ERROR: 3"]
 
@@ -285,6 +286,11 @@ class Firmware:
             return []
         lines = self._over(call)
         return lines if self.quirks.silent_end else [*lines, *self._no_carrier()]
+
+    def held_hangs_up(self) -> list[str]:
+        """Who is on hold gives up: the module says of it what its family says, and nothing of the call that is up."""
+        call = self.first(State.HELD)
+        return self._over(call) if call is not None else []
 
     def _no_carrier(self) -> list[str]:
         return ["NO CARRIER"] if self.manual.says_no_carrier else []

@@ -75,6 +75,17 @@ class FaultPlan:
 
 
 @frozen(kw_only=True)
+class KnockPlan:
+    """A second caller knocks when all was said (SIM lines)."""
+
+    number: str
+    taken: bool = False
+    """The person takes him; the first caller hangs up meanwhile. Else he gives up."""
+    prompt: str = field(default="r01", validator=validators.in_(PROMPTS))
+    """What the second caller says when he is taken."""
+
+
+@frozen(kw_only=True)
 class CallPlan:
     """One call on one line, from the first ring or off-hook to the last on-hook."""
 
@@ -95,6 +106,7 @@ class CallPlan:
     fault: FaultPlan | None = None
     bounce: bool = False
     """Contacts bounce: each change of the loop and each start of a ring chatters for 20 ms (analog lines)."""
+    knock: KnockPlan | None = None
     digits_in_call: str = ""
     """Keys the local side presses in the call (a menu)."""
 

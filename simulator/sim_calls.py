@@ -7,14 +7,17 @@ from collections.abc import Callable
 from typing import Protocol
 
 from simulator.conversation import converse, note_end_of_fault, note_fault, rest
-from simulator.journal import StreetCall, utc_ms
+from simulator.journal import FaultDone, Said, StreetCall, utc_ms
 from simulator.mixer import Mixer, Playback, Sound
 from simulator.office import Office, OfficeError
 from simulator.scenario import CallPlan, FaultKind, Kind, Side
+from simulator.speech import say
 from simulator.wires import Wire
 
 _TO_ALERTING_S = 1.5
 _OFFICE_WAITS_S = 6.0
+_KNOCKS_S = 2.5
+_LAST_WORD_S = 0.7
 
 
 class Network(Protocol):
@@ -35,6 +38,12 @@ class Network(Protocol):
     def far_side_hangs_up(self) -> None: ...
 
     def far_side_leaves(self) -> None: ...
+
+    def knocks(self, number: str) -> None: ...
+
+    def held_side_hangs_up(self) -> None: ...
+
+    def wait_taken(self, deadline_s: float) -> bool: ...
 
     def pull_plug(self) -> None: ...
 
@@ -135,6 +144,8 @@ class SimPlayer:
             still_up=lambda: network.call_is_up,
             fault=self._fault(plan, call),
         )
+        if up and plan.knock is not None:
+            call = self._second_caller(plan, call, stop)
         if up and plan.hang_up is Side.REMOTE:
             network.far_side_hangs_up()
             call.end_utc_ms = utc_ms()
@@ -144,6 +155,37 @@ class SimPlayer:
             call.end_utc_ms = utc_ms()
             call.trouble = "the call went down before everything was said"
         self._repair(plan, call, stop)
+
+    def _second_caller(self, plan: CallPlan, call: StreetCall, stop: threading.Event) -> StreetCall:
+        """Somebody knocks. Returns the call that goes on: his, when he is taken."""
+        knock, network = plan.knock, self._network
+        assert knock is not None
+        knocked_utc_ms = utc_ms()
+        network.knocks(knock.number)
+        rest(stop, _KNOCKS_S)
+        if not knock.taken:
+            network.caller_gives_up()
+            call.faults.append(FaultDone(kind="knock", at_utc_ms=knocked_utc_ms))
+            rest(stop, _KNOCKS_S)
+            return call
+        self._office.answer()
+        if not network.wait_taken(_OFFICE_WAITS_S):
+            raise OfficeError(f"line {plan.line}: the box took the order to take the second caller and did not")
+        now = call.end_utc_ms = utc_ms()
+        second = StreetCall(
+            id=f"{call.id}-knock", line=call.line, direction="incoming", number=knock.number, presentation="valid",
+            start_utc_ms=now, answered_utc_ms=now, outcome="answered",
+        )  # fmt: skip
+        call.beside.append(second)
+        rest(stop, _KNOCKS_S)
+        network.held_side_hangs_up()
+        sound = say(knock.prompt)
+        at_utc_ms, playback = utc_ms(), self._speak(Side.REMOTE, sound)
+        playback.wait(len(sound) / 8000 + 3.0)
+        if playback.whole:
+            second.said.append(Said(side=Side.REMOTE.value, prompt=knock.prompt, at_utc_ms=at_utc_ms))
+        rest(stop, _LAST_WORD_S)
+        return second
 
     def _hang_up(self, plan: CallPlan, call: StreetCall) -> None:
         self._office.hang_up()

@@ -24,10 +24,12 @@ class SimLine:
         self._dialled: str | None = None
         self._up = False
         self._hung_up = False
+        self._taken = False
         self._voice: Worker | None = None
         module.on_dial = self._box_dialled
         module.on_answer = self._box_answered
         module.on_hangup = self._box_hung_up
+        module.on_take = self._box_took_the_second
 
     def start(self) -> None:
         self._module.start()
@@ -67,6 +69,16 @@ class SimLine:
         self._module.remote_no_answer()
         self.far_side_hangs_up()
 
+    def knocks(self, number: str) -> None:
+        """Somebody else calls while a call is up."""
+        with self._changed:
+            self._taken = False
+        self._module.incoming(number)
+
+    def held_side_hangs_up(self) -> None:
+        """Who was put on hold has had enough."""
+        self._module.held_hangs_up()
+
     def pull_plug(self) -> None:
         self._module.unplug()
         self._end()
@@ -90,6 +102,10 @@ class SimLine:
             self._changed.wait_for(lambda: self._dialled is not None, deadline_s)
             return self._dialled
 
+    def wait_taken(self, deadline_s: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._taken, deadline_s)
+
     def expect_dial(self) -> None:
         """Forgets what was dialled before."""
         self._fresh()
@@ -111,6 +127,11 @@ class SimLine:
 
     def _box_answered(self) -> None:
         self._begin()
+
+    def _box_took_the_second(self) -> None:
+        with self._changed:
+            self._taken = True
+            self._changed.notify_all()
 
     def _box_hung_up(self) -> None:
         with self._changed:

@@ -67,6 +67,8 @@ class SimModule:
         self.on_dial: Callable[[str], None] = _nothing
         self.on_answer: Callable[[], None] = _nothing
         self.on_hangup: Callable[[], None] = _nothing
+        self.on_take: Callable[[], None] = _nothing
+        """The box put one caller on hold and took the other."""
         self.commands: deque[str] = deque(maxlen=10000)
         """What the box said, oldest first."""
         self._firmware = Firmware(self.quirks, time.monotonic, MANUALS[model], heard=self._heard)
@@ -167,6 +169,10 @@ class SimModule:
     def remote_hangs_up(self) -> None:
         self._post(lambda: self._say(self._firmware.remote_hangs_up()))
 
+    def held_hangs_up(self) -> None:
+        """Who is on hold gives up."""
+        self._post(lambda: self._say(self._firmware.held_hangs_up()))
+
     def remote_presses(self, digits: str) -> None:
         """The far side sends DTMF; the module tells where it was asked to."""
         self._post(
@@ -235,6 +241,8 @@ class SimModule:
             self.on_dial(number)
         elif what == "answer":
             self.on_answer()
+        elif what == "take":
+            self.on_take()
         else:
             self.on_hangup()
 

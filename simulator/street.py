@@ -20,6 +20,7 @@ import os
 import signal
 import socketserver
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from simulator.day import day
 from simulator.exchange import AnalogLine, hat_port
 from simulator.journal import Journal
 from simulator.kernel.wires import KernelWires
+from simulator.manuals import MANUALS
 from simulator.office import Office
 from simulator.runner import Player, Runner
 from simulator.seeded_faults import Fault, SeededFaults
@@ -58,11 +60,16 @@ class Street:
         recorder: Path,
         country: str = "CN",
         kernel: bool = False,
+        models: Mapping[str, str] | None = None,
     ) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.journal = Journal(folder / "street.jsonl")
-        self.wires: Wires = (KernelWires if kernel else LaptopWires)(folder, analog=analog, sim=sim)
+        self.wires: Wires = (
+            KernelWires(folder, analog=analog, sim=sim)
+            if kernel
+            else LaptopWires(folder, analog=analog, sim=sim, models=models)
+        )
         self.bank = self.wires.bank
         self.modules = self.wires.modules
         self.networks = {name: SimLine(module, seed=100 + n) for n, (name, module) in enumerate(self.modules.items())}
@@ -130,7 +137,6 @@ class Street:
                 "driver": "at-modem",
                 "options": {
                     **self.wires.module_options(name),
-                    "family": "sim7600",
                     "handset_capture": self.wires.sound_device(f"{name}-mic"),
                 },
             }
@@ -218,17 +224,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m simulator.street", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--dir", type=Path, required=True, help="folder for sockets, devices and the log")
     parser.add_argument("--analog", type=_names, default=("fxo-1", "fxo-2"), help="analog lines (default fxo-1,fxo-2)")
-    parser.add_argument("--sim", type=_names, default=("sim-1", "sim-2"), help="SIM lines (default sim-1,sim-2)")
+    parser.add_argument(
+        "--sim", type=_names, default=("sim-1", "sim-2"),
+        help=f"SIM lines (default sim-1,sim-2); sim-1=ec25 says what the module is: {', '.join(MANUALS)}",
+    )  # fmt: skip
     parser.add_argument("--country", default="CN", help="ISO 3166 code of the exchange's tones and cadence")
     parser.add_argument("--kernel", action="store_true", help="on this kernel's simulated hardware (the test kernel)")
     parser.add_argument("--recorder", type=Path, help="the box's socket (default: $OFFHOOK_RUN/recorder.sock)")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     run = Path(os.environ.get("OFFHOOK_RUN", "/run/offhook"))
+    models = dict(name.split("=", 1) for name in options.sim if "=" in name)
+    if unknown := sorted(set(models.values()) - set(MANUALS)):
+        parser.error(f"no module is called {', '.join(unknown)}; there are {', '.join(MANUALS)}")
     street = Street(
         options.dir.resolve(),
         analog=options.analog,
-        sim=options.sim,
+        sim=tuple(name.partition("=")[0] for name in options.sim),
+        models=models,
         recorder=options.recorder or run / "recorder.sock",
         country=options.country,
         kernel=options.kernel,

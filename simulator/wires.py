@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from simulator.manuals import MANUALS
 from simulator.mixer import Mixer
+from simulator.module_codec import CodecPorts
 from simulator.pins import PinBank
 from simulator.sim_module import SimModule
 from simulator.sound import SoundStreet, device_name
@@ -57,15 +60,36 @@ class Wires(Protocol):
 class LaptopWires:
     """Sockets, PulseAudio and ptys: needs no hardware and no kernel of its own."""
 
-    def __init__(self, folder: Path, *, analog: tuple[str, ...], sim: tuple[str, ...]) -> None:
+    def __init__(
+        self, folder: Path, *, analog: tuple[str, ...], sim: tuple[str, ...], models: Mapping[str, str] | None = None
+    ) -> None:
+        """``models``: what the modules are (`simulator.manuals.MANUALS`); a SIM7600 where nothing is said."""
+        known = {name: (models or {}).get(name, "sim7600") for name in sim}
+        self._with_card = frozenset(name for name, model in known.items() if MANUALS[model].analog)
         devices = folder / "dev"
         devices.mkdir(exist_ok=True)
         self._pins = folder / "pins.sock"
         self._analog = analog
         self.bank: Pins = PinBank(self._pins)
-        self._street = SoundStreet(folder / "sound", (*analog, *(f"{name}-mic" for name in sim)))
+        cards = (f"{name}-{way}" for name in sim if name in self._with_card for way in ("line", "up"))
+        self._street = SoundStreet(folder / "sound", (*analog, *(f"{name}-mic" for name in sim), *cards))
         self.sound: dict[str, Wire] = dict(self._street.wires)
-        self.modules = {name: SimModule(name, devices) for name in sim}
+        self.modules = {
+            name: SimModule(
+                name,
+                devices,
+                model=model,
+                ports=partial(
+                    CodecPorts,
+                    devices / f"{name}-at",
+                    to_box=f"{device_name(f'{name}-line')}_feed",
+                    from_box=device_name(f"{name}-up"),
+                )
+                if name in self._with_card
+                else None,
+            )
+            for name, model in known.items()
+        }
 
     def start_sound(self) -> None:
         self._street.start()
@@ -78,6 +102,12 @@ class LaptopWires:
 
     def module_options(self, name: str) -> dict[str, Any]:
         module = self.modules[name]
+        if name in self._with_card:
+            return {
+                "at_port": str(module.at_path),
+                "audio_device": device_name(f"{name}-line"),
+                "audio_playback": f"{device_name(f'{name}-up')}_feed",
+            }
         return {"at_port": str(module.at_path), "audio_port": str(module.pcm_path)}
 
     def environment(self) -> dict[str, str]:

@@ -19,6 +19,13 @@ import click
 @click.option("--no-web", is_flag=True, help="Without the page.")
 @click.option("--cloud/--no-cloud", default=True, help="With a broker and a receiver here, where the calls end.")
 @click.option("--country", default="CN", show_default=True, help="The exchange's tones and ring cadence.")
+@click.option(
+    "--modules",
+    default="sim7600,sim7600",
+    show_default=True,
+    help="The street's SIM modules: sim7600, a7670, sim800, ec25, m95 or huawei, with commas.",
+)
+@click.option("--no-boards", is_flag=True, help="Without the two analog lines.")
 def command(
     *,
     once: bool,
@@ -31,6 +38,8 @@ def command(
     no_web: bool,
     cloud: bool,
     country: str,
+    modules: str,
+    no_boards: bool,
 ) -> None:
     """Runs the box with two analog lines and two SIM modules and lets people call.
 
@@ -50,5 +59,7 @@ def command(
         page=not no_web,
         cloud=cloud,
         country=country,
+        modules=tuple(name for name in modules.split(",") if name),
+        boards=not no_boards,
     )
     sys.exit(0 if run(wishes) else 1)
