@@ -35,6 +35,7 @@ from firmware.events import (
     RingPaused,
     Tick,
     WaitingCall,
+    WaitingCallEnded,
 )
 from firmware.line_state import LineState, Phase
 from firmware.model import Instant
@@ -190,6 +191,14 @@ TABLE: dict[tuple[Phase, type[LineEvent]], Rule] = {
         dialing=_rule(accounting.waiting_call, DIALING),
         talking=_rule(accounting.waiting_call, TALKING),
         suspended=_rule(accounting.out_of_place, SUSPENDED),
+    ),
+    **_rows(
+        WaitingCallEnded,
+        idle=_rule(heralds.knock_is_over, IDLE),
+        ringing=_rule(accounting.waiting_call_ended, RINGING),
+        dialing=_rule(accounting.waiting_call_ended, DIALING),
+        talking=_rule(accounting.waiting_call_ended, TALKING),
+        suspended=_rule(accounting.nothing, SUSPENDED),
     ),
     **_rows(
         Tick,

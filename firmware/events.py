@@ -168,6 +168,13 @@ class WaitingCall(LineEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingCallEnded(LineEvent):
+    """The second caller who knocked gave up, or was turned away: he was not taken."""
+
+    number: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tick(LineEvent):
     """The deadline in the line's state has passed."""
 
@@ -233,6 +240,7 @@ LINE_EVENTS: tuple[type[LineEvent], ...] = (
     Answered,
     CallEnded,
     WaitingCall,
+    WaitingCallEnded,
     Tick,
     DialRequested,
     AnswerRequested,

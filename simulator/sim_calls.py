@@ -17,6 +17,8 @@ from simulator.wires import Wire
 _TO_ALERTING_S = 1.5
 _OFFICE_WAITS_S = 6.0
 _KNOCKS_S = 2.5
+_GIVES_UP_S = 4.5
+"""A module that says nothing by itself is asked every 2 s, and believed when it says so twice."""
 _LAST_WORD_S = 0.7
 
 
@@ -166,7 +168,7 @@ class SimPlayer:
         if not knock.taken:
             network.caller_gives_up()
             call.faults.append(FaultDone(kind="knock", at_utc_ms=knocked_utc_ms))
-            rest(stop, _KNOCKS_S)
+            rest(stop, _GIVES_UP_S)
             return call
         self._office.answer()
         if not network.wait_taken(_OFFICE_WAITS_S):

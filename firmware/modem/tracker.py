@@ -19,6 +19,7 @@ from firmware.events import (
     LineUp,
     Ring,
     WaitingCall,
+    WaitingCallEnded,
 )  # fmt: skip
 from firmware.model import Direction, Instant, LineId, Presentation
 from firmware.modem.at_events import (
@@ -68,6 +69,22 @@ class _Tracked:
     hanging_up: bool = False
     held: bool = False
     gone_at: Instant | None = None
+    over_at: Instant | None = None
+    """When it ended as far as seen: the module took our order to end it, or a list no longer had it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Knock:
+    """A second caller who waits; ``index`` None: told by +CCWA only."""
+
+    index: int | None
+    number: str | None
+    misses: int = 0
+
+    def same(self, index: int | None, number: str | None) -> bool:
+        if self.index is not None and index is not None:
+            return self.index == index
+        return self.number == number
 
 
 _NO_CALL: Final = _Tracked(Phase.IDLE)
@@ -83,10 +100,11 @@ class CallTracker:
     def __init__(self, line: LineId) -> None:
         self._line = line
         self._call = _NO_CALL
-        self._waiting: set[tuple[int | None, str | None]] = set()
+        self._knocks: list[_Knock] = []
         self._others: set[int] = set()
         self._data: set[int] = set()  # calls that are not voice, told without their kind from then on
         self._last_end: Instant | None = None
+        self._other_gone: Instant | None = None
         self.ask_at: Instant | None = None
 
     @property
@@ -101,7 +119,7 @@ class CallTracker:
     @property
     def somebody_waits(self) -> bool:
         """A second caller knocks, or a call is on hold."""
-        return bool(self._waiting or self._others)
+        return bool(self._knocks or self._others)
 
     @property
     def deadline(self) -> Instant | None:
@@ -109,7 +127,7 @@ class CallTracker:
 
     def line_up(self, calls: Sequence[ListedCall], at: Instant) -> list[LineEvent]:
         """The line came into view with these calls on it."""
-        self._call, self._waiting, self._others, self.ask_at = _NO_CALL, set(), set(), None
+        self._call, self._knocks, self._others, self.ask_at = _NO_CALL, [], set(), None
         row = _main_row([call for call in calls if call.voice])
         if row is None:
             return [LineUp(line=self._line, at=at, condition=LineCondition.IDLE)]
@@ -141,6 +159,7 @@ class CallTracker:
     def hung_up(self, at: Instant) -> None:
         """The module took the order to end the call; if it does not say so itself, the list will."""
         if self._call.phase is not Phase.IDLE:
+            self._call = replace(self._call, over_at=at)
             self.ask_at = at.plus_s(CONFIRM_S)
 
     def on_time(self, at: Instant) -> list[LineEvent]:
@@ -199,7 +218,7 @@ class CallTracker:
     def _released(self, event: CallReleased, at: Instant) -> list[LineEvent]:
         self._others.discard(event.index)
         if self._call.phase is Phase.IDLE or self._call.index not in {None, event.index}:
-            return []
+            return self._knock_over(event.index, at)
         if self._call.index is None and self._others:
             self.ask_at = at  # two calls and one of them unnumbered: the list knows which is gone
             return []
@@ -213,16 +232,44 @@ class CallTracker:
         self._others &= {call.index for call in voice}
         events: list[LineEvent] = []
         if self._call.phase is not Phase.IDLE and not any(self._is_mine(call) for call in voice):
-            self._call = replace(self._call, misses=self._call.misses + 1)
+            self._call = replace(self._call, misses=self._call.misses + 1, over_at=self._call.over_at or at)
             if self._call.misses < 2:
                 self.ask_at = at.plus_s(CONFIRM_S)
                 return []
-            events += self._end(self._plain_cause(), at)
+            events += self._end(self._plain_cause(), self._call.over_at or at)
         else:
-            self._call = replace(self._call, misses=0)
+            still = self._call.over_at if self._call.hanging_up else None
+            self._call = replace(self._call, misses=0, over_at=still)
+            events += self._knocks_missed(voice, at)
         for call in sorted(voice, key=lambda call: not self._is_mine(call)):
             events += self._row(call, at)
         return events
+
+    def _knocks_missed(self, voice: Sequence[ListedCall], at: Instant) -> list[LineEvent]:
+        """Who waited and is in two lists in a row no longer, has given up."""
+        left, events = [], list[LineEvent]()
+        others = [row for row in voice if not self._is_mine(row)]
+        for knock in self._knocks:
+            if any(knock.same(row.index, row.number) for row in others):
+                left.append(replace(knock, misses=0))
+            elif knock.misses:
+                events.append(WaitingCallEnded(line=self._line, at=at, number=knock.number))
+            else:
+                left.append(replace(knock, misses=1))
+                self.ask_at = at.plus_s(CONFIRM_S)
+        self._knocks = left
+        return events
+
+    def _knock_over(self, index: int, at: Instant) -> list[LineEvent]:
+        """The module says that the call of ``index``, which is not the line's, is gone."""
+        self._other_gone = at
+        gone = next((knock for knock in self._knocks if knock.index == index), None)
+        if gone is None:
+            if self._knocks:
+                self.ask_at = at  # told by +CCWA only: the list knows who is left
+            return []
+        self._knocks.remove(gone)
+        return [WaitingCallEnded(line=self._line, at=at, number=gone.number)]
 
     def _is_mine(self, row: ListedCall) -> bool:
         if self._call.phase is Phase.IDLE:
@@ -309,7 +356,7 @@ class CallTracker:
     def _gone(self, row: ListedCall, at: Instant) -> list[LineEvent]:
         self._others.discard(row.index)
         if not self._is_mine(row):
-            return []
+            return self._knock_over(row.index, at)
         if self._call.phase is Phase.DIALING and not self._call.hanging_up:
             self._call = replace(self._call, index=row.index, gone_at=self._call.gone_at or at)
             return []
@@ -338,7 +385,8 @@ class CallTracker:
         """The module says that *a* call ended. With two around, or right after another end, the list decides which."""
         if self._call.phase is Phase.IDLE:
             return []
-        just_ended = self._last_end is not None and at.seconds_since(self._last_end) < SAME_RING_S
+        ends = [end for end in (self._last_end, self._other_gone) if end is not None]
+        just_ended = any(at.seconds_since(end) < SAME_RING_S for end in ends)
         if self._others or just_ended:
             self.ask_at = at
             return []
@@ -351,9 +399,11 @@ class CallTracker:
             self._others.add(index)
         else:
             self.ask_at = at
-        if any(index == seen or (number is not None and number == known) for seen, known in self._waiting):
-            return []
-        self._waiting.add((index, number))
+        for n, knock in enumerate(self._knocks):
+            if knock.same(index, number):
+                self._knocks[n] = replace(knock, index=knock.index if index is None else index)
+                return []
+        self._knocks.append(_Knock(index, number))
         return [WaitingCall(line=self._line, at=at, number=number)]
 
     def _plain_cause(self) -> EndCause:
@@ -371,7 +421,7 @@ class CallTracker:
         events: list[LineEvent] = []
         if self._call.phase is Phase.INCOMING and not self._call.caller_told and self._call.number:
             events.append(CallerId(line=self._line, at=at, number=self._call.number))
-        self._call, self._waiting, self._last_end = _NO_CALL, set(), at
+        self._call, self._knocks, self._last_end, self._other_gone = _NO_CALL, [], at, None
         self._others.clear()
         return [*events, CallEnded(line=self._line, at=at, cause=cause)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from firmware.effects import Anomaly, Fault, Hearing, ListenFor
-from firmware.events import CallEnded, LineEvent, OnHook, Ring, WaitingCall, event_kind
+from firmware.events import CallEnded, LineEvent, OnHook, Ring, WaitingCall, WaitingCallEnded, event_kind
 from firmware.line_state import LineState, Phase
 from firmware.model import LineKind
 from firmware.transitions.pieces import MOST_HERALDS, Result, account, is_trailing, open_call
@@ -52,6 +52,15 @@ def waiting_call(state: LineState, event: WaitingCall) -> Result:
         return state, account(event, fault=Fault.WAITING_CALL_NOT_TAKEN)
     knocks = (*state.knocks, event)[-MOST_HERALDS:]
     return replace(state, knocks=knocks), account(event, call=open_call(state).id)
+
+
+def waiting_call_ended(state: LineState, event: WaitingCallEnded) -> Result:
+    """The second caller gave up: his knock came to nothing."""
+    knock = next((knock for knock in reversed(state.knocks) if knock.number == event.number), None)
+    if knock is None:
+        return state, ()
+    left = tuple(one for one in state.knocks if one is not knock)
+    return replace(state, knocks=left), account(knock, fault=Fault.WAITING_CALL_NOT_TAKEN)
 
 
 def end_in_idle(state: LineState, event: CallEnded) -> Result:

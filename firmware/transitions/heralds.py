@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from firmware.effects import Fault, Hearing, ListenFor
-from firmware.events import CallerId, CallerIdRejected, LineEvent, PolarityReversed, Tick, WaitingCall
+from firmware.events import CallerId, CallerIdRejected, LineEvent, PolarityReversed, Tick, WaitingCall, WaitingCallEnded
 from firmware.line_state import LineState
 from firmware.transitions.pieces import MOST_HERALDS, Result, account, deadline_passed, is_trailing
 
@@ -29,6 +29,16 @@ def expire(state: LineState) -> Result:
     """Every herald that still waits is a named fault."""
     faults = tuple(effect for e in state.pending for effect in account(e, fault=_alone(e)))
     return replace(state, pending=(), deadline_ns=None), faults
+
+
+def knock_is_over(state: LineState, event: WaitingCallEnded) -> Result:
+    """Who knocked in the last call gave up before it could ring."""
+    knock = next((e for e in state.pending if isinstance(e, WaitingCall) and e.number == event.number), None)
+    if knock is None:
+        return state, ()
+    left = tuple(one for one in state.pending if one is not knock)
+    due = state.deadline_ns if left else None
+    return replace(state, pending=left, deadline_ns=due), account(knock, fault=Fault.WAITING_CALL_NOT_TAKEN)
 
 
 def _alone(herald: LineEvent) -> Fault:

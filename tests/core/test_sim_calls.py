@@ -17,6 +17,7 @@ from firmware.events import (
     HangUpRequested,
     Ring,
     WaitingCall,
+    WaitingCallEnded,
 )
 from firmware.line_state import Phase
 from firmware.model import CallFlag, Direction, EndReason, LineKind, Outcome, Presentation
@@ -134,6 +135,32 @@ def test_a_waiting_caller_who_gives_up_is_named_when_the_call_is_over(line: Stor
     line.wait(60.0)
     assert line.ledger[-2:] == [("call_ended", "call"), ("waiting_call", "waiting_call_not_taken")]
     assert line.phase is Phase.IDLE
+
+
+def test_a_waiting_caller_who_gives_up_in_the_call_is_named_at_once(line: Story) -> None:
+    line.say(10.0, Ring)
+    line.say(12.0, Answered)
+    line.say(20.0, WaitingCall, number="5")
+    line.say(25.0, WaitingCallEnded, number="5")
+    assert line.ledger[-2:] == [("waiting_call", "call"), ("waiting_call", "waiting_call_not_taken")]
+    (refusal,) = line.say(26.0, AnswerRequested, request="r1")
+    assert isinstance(refusal, Refuse)
+    line.say(40.0, CallEnded)
+    line.say(42.0, Ring)
+    line.say(44.0, CallEnded)
+    line.wait(90.0)
+    knocks = [entry for entry in line.all(Account) if entry.kind == "waiting_call"]
+    assert len(knocks) == 2, "the next caller is somebody else"
+
+
+def test_a_waiting_caller_who_gives_up_right_after_the_call_is_named(line: Story) -> None:
+    line.say(10.0, Ring)
+    line.say(12.0, Answered)
+    line.say(20.0, WaitingCall, number=None)
+    line.say(30.0, CallEnded)
+    line.say(30.5, WaitingCallEnded, number=None)
+    assert line.ledger[-1] == ("waiting_call", "waiting_call_not_taken")
+    assert line.state.deadline_ns is None
 
 
 def test_a_waiting_caller_is_taken_and_his_knock_belongs_to_his_call(line: Story) -> None:

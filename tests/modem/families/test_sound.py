@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 
-import numpy as np
 import pytest
 
 from firmware.events import CallEnded, CallerId, LineUp
@@ -33,11 +32,11 @@ def calls_with_sound(b: Bench, calls: int, seconds: float) -> None:
             eventually(lambda before=before: len(listener.pcm) > before, within_s=15)
             waits_s.append(time.monotonic() - answered_s)
             eventually(lambda before=before: len(listener.pcm) - before > seconds * 8000 * 4, within_s=seconds + 15)
-            far, near = channels(listener.pcm[before:])
+            far, near = channels(listener.pcm[before : before + round(seconds * 8000) * 4])
             assert pitch_hz(far) == pytest.approx(hz, abs=3), f"{b.model}: call {call + 1} has another sound"
             assert not near.any(), f"{b.model}: nobody speaks here"
-            heard = np.frombuffer(b.module.uplink_heard(), dtype="<i2")
-            assert len(heard) > seconds * 8000 * 0.7, f"{b.model}: the uplink starved in call {call + 1}"
+            heard = len(b.module.uplink_heard()) // 2
+            assert heard > seconds * 8000 * 0.7, f"{b.model}: the uplink starved in call {call + 1}"
             b.module.remote_hangs_up()
             b.log.wait(CallEnded, count=call + 1)
             time.sleep(1.2)
