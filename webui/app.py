@@ -16,11 +16,17 @@ from webui.feed.hub import Hub
 from webui.feed.subscription import Subscription
 from webui.media import MediaFiles
 from webui.media_sweep import MediaSweep
-from webui.pages import auth, calls, live, media, settings
+from webui.pages import account, audit, auth, calls, live, media, people, settings, tokens
 from webui.services import Services
 from webui.translate import _
+from webui.users.audit import AuditLog
+from webui.users.audit_follow import AuditFollow
+from webui.users.passkeys import Passkeys
+from webui.users.people import People
+from webui.users.second_factor import SecondFactor
 from webui.users.store import UserStore
 from webui.users.throttle import Throttle
+from webui.users.tokens import Tokens
 
 log = logging.getLogger("offhook.web")
 
@@ -43,12 +49,19 @@ def create_app(
     """
     app = Flask(__name__)
     users = UserStore(data_dir / "web.db")
+    audit_log = AuditLog(users)
     hub = Hub()
     media_files = MediaFiles(data_dir=data_dir, cache_dir=cache_dir or data_dir / "web-cache")
     app.extensions["offhook"] = Services(
         data_dir=data_dir,
         run_dir=run_dir,
         users=users,
+        people=People(users),
+        audit=audit_log,
+        audit_follow=AuditFollow(data_dir, users, audit_log),
+        second_factor=SecondFactor(users),
+        passkeys=Passkeys(users),
+        tokens=Tokens(users),
         hub=hub,
         subscription=Subscription(run_dir, hub),
         media=media_files,
@@ -72,7 +85,7 @@ def create_app(
     i18n.install(app)
     assets.install(app)
     security.install(app, https=behind_proxy)
-    for page in (auth, live, calls, media, settings):
+    for page in (account, audit, auth, live, calls, media, people, settings, tokens):
         app.register_blueprint(page.blueprint)
     permissions.check_every_route(app)
     navigation.install(app)

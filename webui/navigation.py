@@ -40,7 +40,16 @@ RAIL = (
     # Contacts, follow-ups and reports will stand here.
 )
 
-SETTINGS: tuple[Place, ...] = ()
+SETTINGS: tuple[Place, ...] = (
+    Place(
+        "people.index",
+        "users",
+        lambda: _("Users and roles"),
+        lambda: _("Who may log in, and what each may see, hear and change"),
+    ),
+    Place("tokens.index", "token", lambda: _("API tokens"), lambda: _("Programs that read calls or measure the box")),
+    Place("audit.index", "audit", lambda: _("Audit log"), lambda: _("Who listened, exported, changed and deleted")),
+)
 """In the order of the page; the groups that a person looks for first come first."""
 
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import SecurityError
 from webui import permissions, words
 from webui.services import services
 from webui.translate import _
-from webui.users.store import User
+from webui.users.store import User, token_digest
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'{nonce}; img-src 'self' data:; media-src 'self'; "
@@ -65,6 +65,12 @@ def log_in(user: User) -> None:
     session["login"] = services().users.open_session(
         user, address=request.remote_addr or "", agent=request.user_agent.string
     )
+
+
+def session_digest() -> str | None:
+    """What the database knows this session by."""
+    token = session.get("login")
+    return token_digest(token) if isinstance(token, str) else None
 
 
 def log_out() -> None:

@@ -13,8 +13,14 @@ from webui.feed.hub import Hub
 from webui.feed.subscription import Subscription
 from webui.media import MediaFiles
 from webui.media_sweep import MediaSweep
+from webui.users.audit import AuditLog
+from webui.users.audit_follow import AuditFollow
+from webui.users.passkeys import Passkeys
+from webui.users.people import People
+from webui.users.second_factor import SecondFactor
 from webui.users.store import UserStore
 from webui.users.throttle import Throttle
+from webui.users.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,12 @@ class Services:
     data_dir: Path
     run_dir: Path
     users: UserStore
+    people: People
+    audit: AuditLog
+    audit_follow: AuditFollow
+    second_factor: SecondFactor
+    passkeys: Passkeys
+    tokens: Tokens
     hub: Hub
     subscription: Subscription
     """Fills the hub from the recorder's socket."""
@@ -35,10 +47,12 @@ class Services:
         """Starts the threads behind the page; whoever serves the app does it, in the process that answers."""
         self.subscription.start()
         self.sweep.start()
+        self.audit_follow.start()
 
     def stop(self) -> None:
         self.hub.close()
         self.sweep.stop()
+        self.audit_follow.stop()
         self.subscription.stop()
 
 

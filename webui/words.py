@@ -149,6 +149,59 @@ def roles() -> Mapping[str, str]:
     }
 
 
+def role_name(role: str) -> str:
+    """A preset in the reader's language; a role of one's own as its maker called it."""
+    return roles().get(role, role)
+
+
+def scopes() -> Mapping[str, str]:
+    """What a token may do."""
+    return {
+        "metrics": _("read measurements (Prometheus)"),
+        "status": _("see lines, alarms and sync"),
+        "calls": _("list calls"),
+        "audio": _("fetch recordings"),
+        "notes": _("write notes and tags"),
+        "dial": _("dial and hang up"),
+        "settings": _("read and change settings"),
+    }
+
+
+def audit_actions() -> Mapping[str, str]:
+    return {
+        "signed_in": _("logged in"),
+        "sign_in_refused": _("was refused at the login"),
+        "signed_out": _("logged out"),
+        "listened": _("listened to a recording"),
+        "listened_in": _("listened in on a line"),
+        "exported": _("exported"),
+        "annotated": _("wrote a note or tag"),
+        "protected": _("protected a call"),
+        "unprotected": _("took protection from a call"),
+        "deleted": _("deleted sound"),
+        "dialled": _("dialled or hung up"),
+        "settings_changed": _("changed settings"),
+        "retention_decided": _("decided about a deletion"),
+        "alarm_acknowledged": _("saw an alarm"),
+        "user_added": _("added a user"),
+        "user_changed": _("changed a user"),
+        "user_removed": _("removed a user"),
+        "role_changed": _("changed a role"),
+        "department_changed": _("changed a department"),
+        "password_changed": _("changed a password"),
+        "second_factor_changed": _("changed a second factor"),
+        "session_ended": _("ended a session"),
+        "token_made": _("made an API token"),
+        "token_revoked": _("revoked an API token"),
+        "system": _("looked after the system"),
+    }
+
+
+def audit_detail(detail: Mapping[str, object]) -> str:
+    """An entry's details on one line; names stay as the log has them, so that they can be searched."""
+    return " · ".join(f"{name}: {value}" for name, value in detail.items())
+
+
 def script_words(logged_in: bool) -> dict[str, object]:
     """Everything that the scripts of all pages say."""
     words: dict[str, object] = {

@@ -48,7 +48,10 @@ class Database:
         self.line("sim-1", "Mobile", kind="sim")
 
     def line(self, line: str, label: str, kind: str = "analog") -> None:
-        self.conn.execute("INSERT INTO line VALUES (?, ?, 'fxo-gpio', ?, ?)", (line, kind, label, NOW_MS))
+        self.conn.execute(
+            "INSERT INTO line (id, kind, driver, label, first_utc_ms) VALUES (?, ?, 'fxo-gpio', ?, ?)",
+            (line, kind, label, NOW_MS),
+        )
 
     def call(self, at_s: float, **columns: Any) -> str:
         """A call that started ``at_s`` seconds after the boot and was answered, unless ``columns`` says otherwise."""

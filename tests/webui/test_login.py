@@ -94,7 +94,7 @@ def test_passwords_are_argon2id_and_never_in_the_database(owner: FlaskClient, da
 def test_nothing_but_the_login_answers_a_stranger(app: Flask, run_dir: Path) -> None:
     make_admin(app.test_client(), run_dir)
     stranger = app.test_client()
-    is_open = {"static", "auth.login", "auth.first_run", "auth.language", "auth.theme"}
+    is_open = {"static", "auth.login", "auth.second_factor", "auth.first_run", "auth.language", "auth.theme"}
     for rule in app.url_map.iter_rules():
         if rule.endpoint in is_open:
             continue
