@@ -124,7 +124,7 @@ class DemoCloud:
                         found.append(f"recording {recording['id']} is not in the cloud")
                     elif hashlib.sha256(b"".join(kept.files.read(stored))).hexdigest() != sha256:
                         found.append(f"recording {recording['id']} has other bytes in the cloud")
-            for one in reader.boxes():
+            for one in reader.boxes()[0]:
                 if one["missing"]:
                     found.append(f"{one['missing']} records of {one['dev']} have not come")
             known = {call["id"] for call in box.calls(datetime.fromtimestamp(0, UTC))}

@@ -87,7 +87,8 @@ class Receiver:
             case AbortIn():
                 return self._abort(tx, message, at_ms)
             case StatusIn():
-                tx.seen(message.dev, at_ms=at_ms, status=message.text)
+                state = message.status.state if message.status else None
+                tx.status(message.dev, message.text, state=state, at_ms=at_ms)
             case ReportIn():
                 tx.reported(message.dev, message.text, version=message.reported.ver, at_ms=at_ms)
             case ResultIn(dev=dev, result=result, text=text):

@@ -121,6 +121,10 @@ STEPS = (
         PRIMARY KEY (dev, epoch, boot_no)
     );
     """,
+    """
+    ALTER TABLE device ADD COLUMN state TEXT;
+    CREATE INDEX alarm_standing ON alarm (since_ms DESC) WHERE resolved_ms IS NULL;
+    """,
 )
 _MIGRATING = 0x0FF400C  # any number, as long as every receiver takes the same
 

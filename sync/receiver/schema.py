@@ -122,3 +122,14 @@ def m0001_first(db: Database) -> None:
 def m0002_fin(db: Database) -> None:
     """Whether a box has said that it sent everything of a file."""
     db.executescript("ALTER TABLE file ADD COLUMN fin INTEGER NOT NULL DEFAULT 0")
+
+
+@migrations()
+def m0003_state(db: Database) -> None:
+    """The state out of the last status message, to count boxes by it."""
+    db.executescript(
+        """
+        ALTER TABLE device ADD COLUMN state TEXT;
+        CREATE INDEX alarm_standing ON alarm (since_ms DESC) WHERE resolved_ms IS NULL;
+        """
+    )

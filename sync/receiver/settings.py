@@ -26,6 +26,8 @@ class ConsoleSettings:
 
     host: str = "127.0.0.1"
     port: int = 8090
+    time_zone: str = "UTC"
+    """In which the page shows times: ``Asia/Shanghai``."""
 
 
 @frozen(kw_only=True)

@@ -49,21 +49,27 @@ class SqlTransaction:
         """Whether the transaction can still be worked in."""
         raise NotImplementedError
 
-    def seen(self, dev: str, *, at_ms: int, status: str | None = None, hello: str | None = None) -> None:
+    def seen(self, dev: str, *, at_ms: int, hello: str | None = None) -> None:
         self._rows.run(
             "INSERT INTO device (dev, first_ms, last_ms) VALUES (:dev, :at, :at) ON CONFLICT (dev) DO UPDATE SET "
             "last_ms = excluded.last_ms WHERE excluded.last_ms > device.last_ms",
             dev=dev,
             at=at_ms,
         )
-        for column, text in (("status", status), ("hello", hello)):
-            if text is not None:
-                self._rows.run(
-                    f"UPDATE device SET {column} = :text, {column}_ms = :at WHERE dev = :dev",  # noqa: S608
-                    text=text,
-                    at=at_ms,
-                    dev=dev,
-                )
+        if hello is not None:
+            self._rows.run(
+                "UPDATE device SET hello = :text, hello_ms = :at WHERE dev = :dev", text=hello, at=at_ms, dev=dev
+            )
+
+    def status(self, dev: str, text: str, *, state: str | None, at_ms: int) -> None:
+        self.seen(dev, at_ms=at_ms)
+        self._rows.run(
+            "UPDATE device SET status = :text, state = :state, status_ms = :at WHERE dev = :dev",
+            text=text,
+            state=state,
+            at=at_ms,
+            dev=dev,
+        )
 
     # --- records ----------------------------------------------------------------------------------------------------
 

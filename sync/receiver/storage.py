@@ -93,8 +93,11 @@ class Transaction(Protocol):
         """From here to the end of the transaction nobody else handles messages of ``dev``. Whoever enters several
         enters them in ascending order."""
 
-    def seen(self, dev: str, *, at_ms: int, status: str | None = None, hello: str | None = None) -> None:
-        """``dev`` is alive; ``status`` and ``hello`` replace what was known when they are given."""
+    def seen(self, dev: str, *, at_ms: int, hello: str | None = None) -> None:
+        """``dev`` is alive; ``hello`` replaces what was known when it is given."""
+
+    def status(self, dev: str, text: str, *, state: str | None, at_ms: int) -> None:
+        """``dev``, or the broker in its name, has said how it is."""
 
     def add_record(self, dev: str, record: RecordIn, *, at_ms: int) -> Added: ...
 

@@ -43,39 +43,89 @@ class Reader:
         self._kept = kept
         self._rows = kept.rows.named
 
-    def boxes(self) -> list[dict[str, Any]]:
-        """Every box with its state, and whether anything of its sequence lacks."""
-        boxes = self._rows(
-            "SELECT dev, first_ms, last_ms, status, status_ms, hello, reported, reported_version FROM device "
-            "ORDER BY dev"
+    def summary(self) -> dict[str, Any]:
+        """What one look should tell, without going through every record."""
+        (boxes,) = self._rows(
+            "SELECT count(*) AS boxes, count(*) FILTER (WHERE state = 'ready') AS online, "
+            "count(*) FILTER (WHERE state = 'lost') AS lost, max(last_ms) AS last_ms FROM device"
         )
-        for box in boxes:
-            for column in ("status", "hello", "reported"):
-                box[column] = json.loads(box[column]) if box[column] else None
-            box["sequences"] = [
-                {
-                    "epoch": row["epoch"],
-                    "held": row["held"],
-                    "max_seq": max(row["max_seq"], row["claimed"]),
-                    "gaps": progress(self._kept.rows, box["dev"], row["epoch"]).gaps,
-                }
-                for row in self._rows(
-                    "SELECT epoch, max_seq, claimed, (SELECT count(DISTINCT seq) FROM record WHERE "
-                    "record.dev = epoch.dev AND record.epoch = epoch.epoch) AS held FROM epoch WHERE dev = :dev "
-                    "ORDER BY epoch",
-                    dev=box["dev"],
-                )
-            ]
-            box["missing"] = sum(sequence["max_seq"] - sequence["held"] for sequence in box["sequences"])
-            (counts,) = self._rows(
-                "SELECT (SELECT count(*) FROM call WHERE dev = :dev) AS calls, "
-                "count(*) FILTER (WHERE state = 'stored') AS files, "
-                "CAST(coalesce(sum(size) FILTER (WHERE state = 'stored'), 0) AS BIGINT) AS bytes, "
-                "count(*) FILTER (WHERE state = 'receiving') AS on_their_way FROM file WHERE dev = :dev",
+        (incomplete,) = self._rows(
+            "SELECT count(DISTINCT dev) AS incomplete FROM epoch WHERE dense_upto < max_seq OR dense_upto < claimed"
+        )
+        (on_their_way,) = self._rows(
+            "SELECT count(*) AS on_their_way, min(first_ms) AS oldest_ms FROM file WHERE state = 'receiving'"
+        )
+        (stored,) = self._rows(
+            "SELECT count(*) AS files, CAST(coalesce(sum(size), 0) AS BIGINT) AS bytes FROM file WHERE state = 'stored'"
+        )
+        (alarms,) = self._rows("SELECT count(*) AS alarms FROM alarm WHERE resolved_ms IS NULL")
+        (aside,) = self._rows("SELECT count(*) AS aside FROM poison")
+        return {**boxes, **incomplete, **on_their_way, **stored, **alarms, **aside}
+
+    def boxes(
+        self, *, dev: str | None = None, text: str = "", after: str = "", limit: int = PAGE
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """In order of their names, each with its state, and whether anything of its sequences lacks; and where the
+        next page begins. ``text`` is looked for in the name."""
+        limit = max(1, min(limit, PAGE_AT_MOST))
+        escaped = text.lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
+        where = "dev = :dev" if dev else "dev > :after"
+        found = self._rows(
+            "SELECT dev, first_ms, last_ms, state, status, status_ms, hello, reported, reported_version "  # noqa: S608
+            f"FROM device WHERE {where} AND dev LIKE :like ESCAPE '!' ORDER BY dev LIMIT {limit + 1}",
+            **({"dev": dev} if dev else {"after": after}),
+            like=f"%{escaped}%",
+        )
+        page = found[:limit]
+        for box in page:
+            self._describe(box)
+        return page, page[-1]["dev"] if len(found) > limit else None
+
+    def _describe(self, box: dict[str, Any]) -> None:
+        for column in ("status", "hello", "reported"):
+            box[column] = json.loads(box[column]) if box[column] else None
+        box["sequences"] = [
+            {
+                "epoch": row["epoch"],
+                "held": row["held"],
+                "max_seq": max(row["max_seq"], row["claimed"]),
+                "gaps": progress(self._kept.rows, box["dev"], row["epoch"]).gaps,
+            }
+            for row in self._rows(
+                "SELECT epoch, max_seq, claimed, (SELECT count(DISTINCT seq) FROM record WHERE "
+                "record.dev = epoch.dev AND record.epoch = epoch.epoch) AS held FROM epoch WHERE dev = :dev "
+                "ORDER BY first_ms, epoch",
                 dev=box["dev"],
             )
-            box.update(counts)
-        return boxes
+        ]
+        box["missing"] = sum(sequence["max_seq"] - sequence["held"] for sequence in box["sequences"])
+        (counts,) = self._rows(
+            "SELECT (SELECT count(*) FROM call WHERE dev = :dev) AS calls, "
+            "(SELECT count(*) FROM alarm WHERE dev = :dev AND resolved_ms IS NULL) AS alarms, "
+            "count(*) FILTER (WHERE state = 'stored') AS files, "
+            "CAST(coalesce(sum(size) FILTER (WHERE state = 'stored'), 0) AS BIGINT) AS bytes, "
+            "count(*) FILTER (WHERE state = 'receiving') AS on_their_way FROM file WHERE dev = :dev",
+            dev=box["dev"],
+        )
+        box.update(counts)
+
+    def commands(self, dev: str) -> list[dict[str, Any]]:
+        """What the operator asked of a box, newest first."""
+        return self._rows(
+            "SELECT id, op, args, made_ms, not_after_ms, state, result, result_ms FROM command WHERE dev = :dev "
+            "ORDER BY made_ms DESC, id LIMIT 20",
+            dev=dev,
+        )
+
+    def desired(self, dev: str) -> dict[str, Any] | None:
+        """The settings that the operator wishes for."""
+        found = self._rows("SELECT version, document, set_ms FROM desired WHERE dev = :dev", dev=dev)
+        return found[0] if found else None
+
+    def call(self, dev: str, call: str) -> dict[str, Any] | None:
+        """One call with its recordings."""
+        found = self._rows(f"{_CALLS} WHERE dev = :dev AND id = :call", dev=dev, call=call)
+        return {**found[0], "recordings": self._recordings(dev, call)} if found else None
 
     def calls(
         self, *, dev: str | None = None, text: str = "", before: str | None = None, limit: int = PAGE
@@ -107,11 +157,12 @@ class Reader:
         last = page[-1] if len(found) > limit else None
         return page, f"{last['started_utc_ms']}.{last['dev']}.{last['id']}" if last else None
 
-    def alarms(self, *, standing: bool = True) -> list[dict[str, Any]]:
+    def alarms(self, *, dev: str | None = None, standing: bool = True) -> list[dict[str, Any]]:
         """With the sentences that the box wrote, in both languages."""
+        where = ["1 = 1", *(["dev = :dev"] if dev else []), *(["resolved_ms IS NULL"] if standing else [])]
         rows = self._rows(
-            f"SELECT dev, body FROM alarm {'WHERE resolved_ms IS NULL' if standing else ''} "  # noqa: S608
-            "ORDER BY since_ms DESC LIMIT 500"
+            f"SELECT dev, body FROM alarm WHERE {' AND '.join(where)} ORDER BY since_ms DESC LIMIT 500",  # noqa: S608
+            **({"dev": dev} if dev else {}),
         )
         alarms = []
         for row in rows:

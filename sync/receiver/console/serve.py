@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
@@ -26,6 +27,10 @@ def main(settings: Settings) -> None:
     host = settings.console.host
     if not _is_loopback(host):
         raise ConfigError([f"the console does not serve plain http on {host}: use 127.0.0.1 and a proxy with https"])
+    try:
+        ZoneInfo(settings.console.time_zone)
+    except (ValueError, OSError) as error:
+        raise ConfigError([f"[console] time_zone: there is no time zone {settings.console.time_zone!r}"]) from error
     folder = settings.storage.data
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     accounts = Accounts(folder)
@@ -68,7 +73,11 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         """In the worker process: its database connections are its own."""
-        return create_app(opener(self._settings), Accounts(self._settings.storage.data))
+        return create_app(
+            opener(self._settings),
+            Accounts(self._settings.storage.data),
+            zone=ZoneInfo(self._settings.console.time_zone),
+        )
 
 
 def _print_address(server: Arbiter) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from flask import request
+
 LANGUAGES = {"en": "English", "zh": "简体中文"}
 
 _WORDS: dict[str, tuple[str, str]] = {
@@ -63,9 +65,85 @@ _WORDS: dict[str, tuple[str, str]] = {
     "nothing": ("There is nothing here.", "此处没有内容。"),
     "unreadable": ("The receiver's database cannot be read now.", "目前无法读取接收端数据库。"),
     "stale": ("This form is too old. Load the page again.", "此表单已过期，请重新加载页面。"),
-    "utc": ("All times are UTC.", "所有时间均为 UTC。"),
     "cut_short": ("cut short", "录音中断"),
+    "times": ("Times are shown in the zone", "时间所用时区："),
+    "overview": ("Overview", "概览"),
+    "boxes_online": ("boxes online", "在线设备"),
+    "standing_alarms": ("standing alarms", "当前告警"),
+    "boxes_incomplete": ("boxes whose records are on their way", "记录尚未到齐的设备"),
+    "files_on_their_way": ("recordings on their way", "正在接收的录音"),
+    "files_stored": ("recordings stored", "已存储的录音"),
+    "oldest": ("the oldest", "最早："),
+    "latest_calls": ("Latest calls", "最近的通话"),
+    "all_calls": ("All calls", "全部通话"),
+    "call": ("Call", "通话"),
+    "answered_at": ("Answered", "接听时间"),
+    "ended_at": ("Ended", "结束时间"),
+    "call_id": ("Call id", "通话编号"),
+    "recording": ("Recording", "录音"),
+    "no_recording": ("No recording belongs to this call.", "此通话没有录音。"),
+    "failed": ("failed", "失败"),
+    "file": ("File", "文件"),
+    "size": ("Size", "大小"),
+    "arrived": ("Stored at", "存储时间"),
+    "box_hint": ("Name of a box", "设备名称"),
+    "no_such_box": ("No box has such a name.", "没有这样名称的设备。"),
+    "more": ("More", "更多"),
+    "first_heard": ("First heard", "首次上报"),
+    "software": ("Software", "软件版本"),
+    "backlog": ("Waits on the box", "设备上待上传"),
+    "records_unit": ("records", "条记录"),
+    "recordings_unit": ("recordings", "个录音"),
+    "wishes": ("Asked of this box", "对此设备的要求"),
+    "desired": ("Settings, version", "设置，版本"),
+    "applied": ("in force", "已生效"),
+    "refused": ("refused", "被拒绝"),
+    "waiting": ("waiting", "等待中"),
+    "accepted": ("accepted", "已接受"),
+    "running": ("running", "执行中"),
+    "done": ("done", "已完成"),
+    "expired": ("expired", "已过期"),
+    "unsupported": ("not supported", "不支持"),
+    "command": ("Command", "命令"),
+    "answer": ("Answered at", "答复时间"),
+    "standing": ("Standing", "当前"),
+    "with_past": ("With past ones", "包括已解除"),
+    "aside_hint": ("What could not be handled. It stopped nobody; whoever sent it should be looked at.",
+                   "无法处理的消息。它们不影响其他消息，但应检查其来源。"),
+    "nothing_aside": ("Nothing was put aside.", "没有被搁置的消息。"),
+    "last_time": ("Last time", "最近一次"),
+    "topic": ("Topic", "主题"),
+    "times_seen": ("Times", "次数"),
+    "just_now": ("just now", "刚刚"),
+    "minutes_ago": ("{} min ago", "{} 分钟前"),
+    "hours_ago": ("{} h ago", "{} 小时前"),
+    "days_ago": ("{} d ago", "{} 天前"),
+    "ringing": ("ringing", "振铃中"),
+    "dialing": ("dialling", "拨号中"),
+    "talking": ("in progress", "通话中"),
+    "suspended": ("on hold", "保持中"),
+    "abandoned": ("given up", "已放弃"),
+    "unsupervised": ("answer not seen", "未检测到接听"),
+    "ended": ("ended", "已结束"),
+    "valid": ("no number", "无号码"),
+    "rejected": ("rejected", "已拒绝"),
+    "busy": ("busy", "忙线"),
+    "no_answer": ("no answer", "无人接听"),
+    "unavailable": ("no caller ID", "无来电显示"),
 }  # fmt: skip
+
+
+def current_language() -> str:
+    """As the visitor chose it, else as the browser asks for it."""
+    wanted = request.cookies.get("language", "")
+    if wanted in LANGUAGES:
+        return wanted
+    return "zh" if (request.accept_languages.best or "en").lower().startswith("zh") else "en"
+
+
+def say(key: str) -> str:
+    """The sentence for ``key`` in the visitor's language."""
+    return word(key, current_language())
 
 
 def word(key: str, language: str) -> str:

@@ -9,8 +9,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from firmware.model import CallStatus, Direction, Outcome, Presentation
 from sync.receiver.console.accounts import Accounts
 from sync.receiver.console.app import create_app
+from sync.receiver.console.words import word
 from sync.receiver.opening import open_folder
 from tests.sync.receiver import box
 from tests.sync.receiver.cloud import Cloud
@@ -67,7 +69,11 @@ def inside(app: Flask, accounts: Accounts) -> FlaskClient:
     return client
 
 
-@pytest.mark.parametrize("path", ["/", "/api/boxes", "/api/calls", "/api/alarms", "/api/aside", f"/media/oh-1/{FID}"])
+PATHS = ["/", "/calls", "/calls/oh-1/call-1", "/boxes", "/boxes/oh-1", "/alarms", "/alarms?all=1", "/aside"]
+API = ["/api/summary", "/api/boxes", "/api/calls", "/api/calls/oh-1/call-1", "/api/alarms", "/api/aside"]
+
+
+@pytest.mark.parametrize("path", [*PATHS, *API, f"/media/oh-1/{FID}"])
 def test_nothing_is_shown_without_a_login(app: Flask, path: str) -> None:
     response = app.test_client().get(path)
     assert response.status_code in (302, 401)
@@ -84,14 +90,45 @@ def test_there_is_no_default_password_and_a_wrong_code_makes_no_account(app: Fla
 
 def test_page_shows_boxes_calls_alarms_and_a_player_in_two_languages(inside: FlaskClient) -> None:
     page = inside.get("/").text
-    for text in ("oh-1", "13800138089", "fxo-1", "The card is full.", f"/media/oh-1/{FID}", "2026-", "1 on their way"):
+    for text in ("oh-1", "13800138089", "fxo-1", "The card is full.", f"/media/oh-1/{FID}", "2026-"):
         assert text in page, text
+    assert "1 on their way" in inside.get("/boxes").text
     inside.post("/language", data={"language": "zh", "csrf": token_of(page)})
     chinese = inside.get("/").text
     for text in ("存储卡已满。", "通话", "来电", "已接听"):
         assert text in chinese, text
-    for text in ("The card is full.", "Calls", "incoming"):
+    for text in ("The card is full.", "Calls", ">incoming"):
         assert text not in chinese, text
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_page_stands_in_both_languages(inside: FlaskClient, path: str) -> None:
+    page = inside.get(path)
+    assert page.status_code == 200
+    inside.post("/language", data={"language": "zh", "csrf": token_of(page.text)})
+    assert 'lang="zh-CN"' in inside.get(path).text
+
+
+def test_whatever_a_box_says_of_a_call_has_a_word_in_both_languages() -> None:
+    for kind in (Direction, CallStatus, Outcome, Presentation):
+        for value in kind:
+            english, chinese = word(value.value, "en"), word(value.value, "zh")
+            assert re.search(r"[\u4e00-\u9fff]", chinese), value
+            assert not re.search(r"[_\u4e00-\u9fff]", english), value
+
+
+def test_the_language_leads_back_to_where_one_was_and_nowhere_else(inside: FlaskClient) -> None:
+    csrf = token_of(inside.get("/").text)
+    for back, leads in (("/boxes?q=x", "/boxes?q=x"), ("//evil.example/", "/"), ("/\\evil", "/"), ("http://e", "/")):
+        response = inside.post("/language", data={"language": "en", "csrf": csrf, "back": back})
+        assert response.headers["Location"] == leads
+
+
+def test_what_is_not_there_is_404_and_no_error(inside: FlaskClient) -> None:
+    for path in ("/boxes/nobody", "/calls/oh-1/none", "/api/calls/oh-1/none", "/media/oh-1/none"):
+        assert inside.get(path).status_code == 404, path
+    assert "No box has such a name." in inside.get("/boxes?q=%25").text
+    assert "No calls." in inside.get("/calls?q=nothing").text
 
 
 def test_media_is_the_stored_file_and_seeks(inside: FlaskClient) -> None:
