@@ -41,8 +41,8 @@ class Kill:
     """One kill: when, what was up, and what it cost."""
 
     at_utc_ms: int
-    recording: tuple[str, ...]
-    """Lines that were being recorded."""
+    recording: dict[str, str]
+    """Lines that were being recorded, each with its call."""
     lost_ms: dict[str, int] = field(default_factory=dict)
     resumed_ms: dict[str, int] = field(default_factory=dict)
     back_utc_ms: int = 0
@@ -119,7 +119,7 @@ def strike(demo: Demo, rng: random.Random) -> Kill | None:
     state = demo.box.state()
     if state is None or not all(line["present"] for line in state["lines"] if line["kind"] == "analog"):
         return None
-    recording = tuple(line["id"] for line in state["lines"] if line["recording"])
+    recording = {line["id"]: line["call"]["id"] for line in state["lines"] if line["recording"]}
     if not recording and rng.random() < 0.9:
         return None
     return Kill(at_utc_ms=demo.kill_recorder(), recording=recording)
@@ -169,23 +169,19 @@ def cost(kill: Kill, following: Kill | None, listed: list[dict[str, Any]], holes
     """What was lost at this kill, per line that was recorded; ``following`` is the next one."""
     faults = []
     next_utc_ms = following.at_utc_ms if following else sys.maxsize
-    for line in kill.recording:
-        parts = sorted(
-            (
-                (r["started_utc_ms"], r["duration_ms"] or 0, call)
-                for call in listed
-                if call["line"] == line
-                for r in call["recordings"]
-            ),
-            key=lambda part: part[0],
-        )
+    for line, call_id in kill.recording.items():
+        call = next((c for c in listed if c["id"] == call_id), None)
+        if call is None:
+            faults.append(f"{call_id}: was recorded at the kill and is not in the list")
+            continue
+        parts = sorted((r["started_utc_ms"], r["duration_ms"] or 0) for r in call["recordings"])
         before = [p for p in parts if p[0] <= kill.at_utc_ms]
         if not before:
-            faults.append(f"{line}: nothing is left of the recording that was killed at {kill.at_utc_ms}")
+            faults.append(f"{call_id}: nothing is left of the recording that was killed at {kill.at_utc_ms}")
             continue
-        started, duration, call = before[-1]
+        started, duration = before[-1]
         kill.lost_ms[line] = max(0, kill.at_utc_ms - started - duration)
-        later = [p for p in parts if p[0] > kill.at_utc_ms and p[2]["id"] == call["id"]]
+        later = [p for p in parts if p[0] > kill.at_utc_ms]
         if later and later[0][0] < next_utc_ms:
             kill.resumed_ms[line] = later[0][0] - kill.at_utc_ms
         hole = [h for h in holes if h["line"] == line and _near(h, kill.at_utc_ms)]

@@ -40,7 +40,7 @@ from firmware.events import (
 )
 from firmware.line_state import LineState
 from firmware.live import Json, LineAbout, LiveView, SoundState, line_as_json
-from firmware.model import LineId
+from firmware.model import LineId, RecordingId
 from firmware.ports import (
     Clock,
     Flashing,
@@ -75,6 +75,8 @@ class RunningLine:
     state: LineState
     sound: SoundState = SoundState.OK
     recording: bool = False
+    opened: RecordingId | None = None
+    """The last recording that has a file: until then nothing is recorded, whatever was ordered."""
     fault: str | None = None
 
 
@@ -361,6 +363,7 @@ def _note_sound(running: RunningLine, event: RecorderEvent) -> None:
         case RecordingFound():
             pass  # of an earlier run: it says nothing of what is recorded now
         case RecordingOpened():
+            running.opened = event.recording
             running.recording = running.state.recording == event.recording
         case RecordingFailed():
             running.recording = False
@@ -369,7 +372,7 @@ def _note_sound(running: RunningLine, event: RecorderEvent) -> None:
             running.recording = False
         case SoundBack():
             running.sound = SoundState.OK
-            running.recording = running.state.recording is not None
+            running.recording = running.opened is not None and running.state.recording == running.opened
         case SoundSilent():
             running.sound = SoundState.SILENT
         case SoundHeard():
