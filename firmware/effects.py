@@ -62,6 +62,8 @@ class Account:
     until: Instant | None = None
     """For a stretch of time (a hole in watching): its end."""
     detail: str = ""
+    claims: bool = False
+    """The event was entered as a fault when it came; now it turns out to belong to ``call``: the same entry changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

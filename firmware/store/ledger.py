@@ -32,6 +32,8 @@ _OPEN_HOLE = f"SELECT * FROM ledger WHERE line = ? AND {_OPEN}"  # noqa: S608
 
 def account(tx: Transaction, fact: Account) -> str | None:
     """Enters an event. Returns its id, or None when exactly this entry is there already."""
+    if fact.claims and (claimed := _claim(tx, fact)) is not None:
+        return claimed
     return _enter(
         tx,
         {
@@ -46,6 +48,17 @@ def account(tx: Transaction, fact: Account) -> str | None:
             "detail": fact.detail,
         },
     )
+
+
+def _claim(tx: Transaction, fact: Account) -> str | None:
+    """The entry that was a fault for want of this call becomes part of it, and the cloud is told; None without one."""
+    entry_id = _id(fact.line, boot.which(tx, fact.at), fact.at.boot_ns, fact.kind)
+    row = tx.row("SELECT * FROM ledger WHERE id = ? AND fault IS NOT NULL", (entry_id,))
+    if row is None:
+        return None
+    tx.execute("UPDATE ledger SET call_id = ?, fault = NULL WHERE id = ?", (fact.call, row["id"]))
+    outbox.put(tx, "ledger.fault", {**row, "call_id": fact.call, "fault": None, "disposition": "call"})
+    return str(row["id"])
 
 
 def hole_begins(tx: Transaction, fact: HoleBegun) -> None:
@@ -90,9 +103,13 @@ def check_explained(tx: Transaction, entry_ids: list[str]) -> None:
             alarms.raise_alarm(tx, key="ledger_unexplained", subject=entry["line"], at=tx.now, params={"what": what})
 
 
+def _id(line: str, boot_no: int, at_boot_ns: int, kind: str) -> str:
+    return f"{line}.{boot_no}.{at_boot_ns}.{kind}"
+
+
 def _enter(tx: Transaction, entry: Row) -> str | None:
     """Two different events of one kind may share a moment: the second gets a number, the same again gets none."""
-    base = f"{entry['line']}.{entry['boot_no']}.{entry['at_boot_ns']}.{entry['kind']}"
+    base = _id(entry["line"], entry["boot_no"], entry["at_boot_ns"], entry["kind"])
     entry_id, copy = base, 1
     while (old := tx.row("SELECT * FROM ledger WHERE id = ?", (entry_id,))) is not None:
         if all(old[name] == value for name, value in entry.items()):

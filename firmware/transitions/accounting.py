@@ -46,12 +46,12 @@ def ring_in_call(state: LineState, event: Ring) -> Result:
 def waiting_call(state: LineState, event: WaitingCall) -> Result:
     """A second caller knocks. Through a module he can be taken; on an analog line only the handset could take him.
 
-    The knock is part of the call it is heard in; what became of the caller is entered when that call is over.
+    He counts as not taken from now on, whatever happens to the box; a call of his own claims his knock.
     """
+    known = account(event, fault=Fault.WAITING_CALL_NOT_TAKEN)
     if state.policy.kind is not LineKind.SIM:
-        return state, account(event, fault=Fault.WAITING_CALL_NOT_TAKEN)
-    knocks = (*state.knocks, event)[-MOST_HERALDS:]
-    return replace(state, knocks=knocks), account(event, call=open_call(state).id)
+        return state, known
+    return replace(state, knocks=(*state.knocks, event)[-MOST_HERALDS:]), known
 
 
 def waiting_call_ended(state: LineState, event: WaitingCallEnded) -> Result:
@@ -60,7 +60,7 @@ def waiting_call_ended(state: LineState, event: WaitingCallEnded) -> Result:
     if knock is None:
         return state, ()
     left = tuple(one for one in state.knocks if one is not knock)
-    return replace(state, knocks=left), account(knock, fault=Fault.WAITING_CALL_NOT_TAKEN)
+    return replace(state, knocks=left), ()
 
 
 def end_in_idle(state: LineState, event: CallEnded) -> Result:

@@ -26,8 +26,9 @@ def reversal_in_idle(state: LineState, event: PolarityReversed) -> Result:
 
 
 def expire(state: LineState) -> Result:
-    """Every herald that still waits is a named fault."""
-    faults = tuple(effect for e in state.pending for effect in account(e, fault=_alone(e)))
+    """Every herald that still waits is a named fault; who knocked in the last call has been one since then."""
+    alone = (e for e in state.pending if not isinstance(e, WaitingCall))
+    faults = tuple(effect for e in alone for effect in account(e, fault=_alone(e)))
     return replace(state, pending=(), deadline_ns=None), faults
 
 
@@ -38,7 +39,7 @@ def knock_is_over(state: LineState, event: WaitingCallEnded) -> Result:
         return state, ()
     left = tuple(one for one in state.pending if one is not knock)
     due = state.deadline_ns if left else None
-    return replace(state, pending=left, deadline_ns=due), account(knock, fault=Fault.WAITING_CALL_NOT_TAKEN)
+    return replace(state, pending=left, deadline_ns=due), ()
 
 
 def _alone(herald: LineEvent) -> Fault:
@@ -46,8 +47,6 @@ def _alone(herald: LineEvent) -> Fault:
     match herald:
         case CallerId() | CallerIdRejected():
             return Fault.CALLER_ID_WITHOUT_RING
-        case WaitingCall():
-            return Fault.WAITING_CALL_NOT_TAKEN
     return Fault.REVERSAL_WITHOUT_CALL
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from firmware.effects import Account, Effect, Fault, Hearing, ListenFor, SaveCall, StartRecording, StopRecording
-from firmware.events import CallerId, LineEvent, event_kind
+from firmware.events import CallerId, LineEvent, WaitingCall, event_kind
 from firmware.line_state import LineState, Phase, next_recording
 from firmware.model import (
     Call,
@@ -64,7 +64,14 @@ def begin(state: LineState, event: LineEvent, phase: Phase, call: Call) -> Resul
     """A call begins: what heralded it belongs to it."""
     call = replace(marked(call, event), status=CallStatus(phase))
     heralds = tuple(
-        Account(line=e.line, at=e.at, kind=event_kind(e), call=call.id, detail=getattr(e, "reason", ""))
+        Account(
+            line=e.line,
+            at=e.at,
+            kind=event_kind(e),
+            call=call.id,
+            detail=getattr(e, "reason", ""),
+            claims=isinstance(e, WaitingCall),
+        )
         for e in state.pending
         if e.evidence or isinstance(e, CallerId)
     )

@@ -125,24 +125,25 @@ def test_number_told_with_the_second_word(line: Story) -> None:
     assert line.ledger == [("dial_started", "call")] * 3
 
 
-def test_a_waiting_caller_who_gives_up_is_named_when_the_call_is_over(line: Story) -> None:
+def test_a_waiting_caller_is_named_at_once_and_stays_so_when_he_gives_up(line: Story) -> None:
     line.say(10.0, Ring)
     line.say(12.0, Answered)
     line.say(20.0, WaitingCall, number="5")
     line.say(21.0, Ring)
-    assert line.ledger[-2:] == [("waiting_call", "call"), ("ring", "waiting_call_not_taken")]
+    named = [("waiting_call", "waiting_call_not_taken"), ("ring", "waiting_call_not_taken")]
+    assert line.ledger[-2:] == named
     line.say(40.0, CallEnded)
     line.wait(60.0)
-    assert line.ledger[-2:] == [("call_ended", "call"), ("waiting_call", "waiting_call_not_taken")]
+    assert line.ledger[-3:] == [*named, ("call_ended", "call")]
     assert line.phase is Phase.IDLE
 
 
-def test_a_waiting_caller_who_gives_up_in_the_call_is_named_at_once(line: Story) -> None:
+def test_nobody_claims_the_knock_of_a_waiting_caller_who_gave_up_in_the_call(line: Story) -> None:
     line.say(10.0, Ring)
     line.say(12.0, Answered)
     line.say(20.0, WaitingCall, number="5")
     line.say(25.0, WaitingCallEnded, number="5")
-    assert line.ledger[-2:] == [("waiting_call", "call"), ("waiting_call", "waiting_call_not_taken")]
+    assert line.ledger[-1] == ("waiting_call", "waiting_call_not_taken")
     (refusal,) = line.say(26.0, AnswerRequested, request="r1")
     assert isinstance(refusal, Refuse)
     line.say(40.0, CallEnded)
@@ -150,7 +151,7 @@ def test_a_waiting_caller_who_gives_up_in_the_call_is_named_at_once(line: Story)
     line.say(44.0, CallEnded)
     line.wait(90.0)
     knocks = [entry for entry in line.all(Account) if entry.kind == "waiting_call"]
-    assert len(knocks) == 2, "the next caller is somebody else"
+    assert [entry.claims for entry in knocks] == [False], "the next caller is somebody else"
 
 
 def test_a_waiting_caller_who_gives_up_right_after_the_call_is_named(line: Story) -> None:
@@ -159,7 +160,7 @@ def test_a_waiting_caller_who_gives_up_right_after_the_call_is_named(line: Story
     line.say(20.0, WaitingCall, number=None)
     line.say(30.0, CallEnded)
     line.say(30.5, WaitingCallEnded, number=None)
-    assert line.ledger[-1] == ("waiting_call", "waiting_call_not_taken")
+    assert line.ledger[-2:] == [("waiting_call", "waiting_call_not_taken"), ("call_ended", "call")]
     assert line.state.deadline_ns is None
 
 
@@ -178,8 +179,7 @@ def test_a_waiting_caller_is_taken_and_his_knock_belongs_to_his_call(line: Story
     first, second = line.calls
     assert (first.outcome, second.outcome, second.number) == (Outcome.ANSWERED, None, "5")
     knocks = [entry for entry in line.all(Account) if entry.kind == "waiting_call"]
-    assert [entry.call for entry in knocks] == [first.id, second.id]
-    assert not [fault for _, fault in line.ledger if fault != "call"]
+    assert [(entry.call, entry.claims) for entry in knocks] == [(None, False), (second.id, True)]
 
 
 def test_a_waiting_caller_rings_when_the_first_hangs_up(line: Story) -> None:
@@ -191,7 +191,8 @@ def test_a_waiting_caller_rings_when_the_first_hangs_up(line: Story) -> None:
     line.say(36.0, CallEnded)
     line.wait(90.0)
     assert line.calls[1].outcome is Outcome.MISSED
-    assert not [fault for _, fault in line.ledger if fault != "call"]
+    (_, claim) = [entry for entry in line.all(Account) if entry.kind == "waiting_call"]
+    assert (claim.call, claim.claims) == (line.calls[1].id, True)
 
 
 def test_a_call_nobody_saw_begin(line: Story) -> None:

@@ -28,6 +28,8 @@ class Witness:
         self.stopped: dict[RecordingId, Instant] = {}
         self.owed: Counter[tuple[int, str]] = Counter()
         """Evidence that no ledger entry accounts for yet."""
+        self.faults: list[tuple[int, str]] = []
+        """Entries that are faults, which a call may claim."""
         self.over_restart: set[CallId] = set()
         """Calls that were open at a restart: their moments need not compare."""
         self.trace: list[tuple[Effect, ...]] = []
@@ -118,6 +120,11 @@ class Witness:
     def _accounted(self, entry: Account) -> None:
         assert (entry.call is None) != (entry.fault is None), "a call or a fault, never both, never neither"
         assert entry.call is None or entry.call in self.calls, "the call is stored"
+        if entry.claims:
+            self.faults.remove((entry.at.boot_ns, entry.kind))
+            return
+        if entry.fault is not None:
+            self.faults.append((entry.at.boot_ns, entry.kind))
         self.owed[entry.at.boot_ns, entry.kind] -= 1
         assert self.owed[entry.at.boot_ns, entry.kind] >= 0, "nothing is accounted for twice"
 

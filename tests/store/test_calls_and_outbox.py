@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 
@@ -92,6 +93,21 @@ def test_the_ledger_knows_what_every_event_became(world: World) -> None:
     assert ledger["faults"][0]["text"]["zh"]
     period = queries.Period(since_utc_ms=at.utc_ms, until_utc_ms=at.utc_ms + 1)
     assert [entry["disposition"] for entry in queries.ledger(world.read(), period=period)["entries"]] == ["open"]
+
+
+def test_a_fault_that_a_call_claims_later_stays_one_entry_and_the_cloud_is_told_again(world: World) -> None:
+    first = whole_call(world)
+    at = world.clock.pass_s(5)
+    knock = Account(line=LINE, at=at, kind="waiting_call", fault=Fault.WAITING_CALL_NOT_TAKEN)
+    world.store([knock])
+    taken = ringing(at.plus_s(10))
+    world.store([SaveCall(call=taken), replace(knock, call=taken.id, fault=None, claims=True)])
+    (entry,) = [e for e in queries.ledger(world.read())["entries"] if e["kind"] == "waiting_call"]
+    assert (entry["call_id"], entry["fault"], entry["disposition"]) == (taken.id, None, "open")
+    assert first.id != taken.id
+    rows = world.read().query("SELECT body FROM outbox_event WHERE type = 'ledger.fault' ORDER BY seq")
+    told = [json.loads(row["body"]) for row in rows]
+    assert [(one["id"], one["fault"]) for one in told] == [(entry["id"], "waiting_call_not_taken"), (entry["id"], None)]
 
 
 @pytest.mark.parametrize("outcome", [Outcome.BUSY, Outcome.NO_ANSWER, Outcome.FAILED, Outcome.ABANDONED])
