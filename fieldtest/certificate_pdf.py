@@ -82,7 +82,7 @@ class _Page:
             pdf.set_text_color(*_GREY)
             pdf.cell(32, 5.2, label.in_(self._language))
             pdf.set_text_color(*_BLACK)
-            pdf.multi_cell(110, 5.2, value, new_x="LMARGIN", new_y="NEXT")
+            pdf.multi_cell(110, 5.2, value, align="L", new_x="LMARGIN", new_y="NEXT")
         pdf.ln(3)
 
     def findings(self) -> None:
@@ -154,4 +154,4 @@ class _Page:
         self.pdf.set_font("main", size=size)
         self.pdf.set_text_color(*colour)
         width = 142 if self.pdf.page_no() == 1 and self.pdf.get_y() < 48 else 0
-        self.pdf.multi_cell(width, size * 0.52, text, new_x="LMARGIN", new_y="NEXT")
+        self.pdf.multi_cell(width, size * 0.52, text, align="L", new_x="LMARGIN", new_y="NEXT")

@@ -145,9 +145,9 @@ class RunStore:
                 yield self.load(folder.name)
 
     def open_run(self) -> Run | None:
-        """The newest, when it was not ended."""
+        """The newest, when something of it is left to be tested: it was interrupted, or somebody ended it early."""
         newest = next(self.all(), None)
-        return newest if newest is not None and newest.state == "open" else None
+        return newest if newest is not None and newest.state != "finished" else None
 
     def last_finished(self, before: str) -> Run | None:
         """The last finished one older than ``before``."""

@@ -32,9 +32,9 @@ class Limits:
         return Verdict.MARGINAL if off <= self.margin else Verdict.FAILED
 
     def text(self) -> str:
-        """``-40 to -8``, ``at most 2``, ``at least 1``; empty without ends."""
+        """``-40 – -8``, ``≤ 2``, ``≥ 1``; empty without ends."""
         if self.low is not None and self.high is not None:
-            return f"{self.low:g} … {self.high:g}"
+            return f"{self.low:g} – {self.high:g}"
         if self.high is not None:
             return f"≤ {self.high:g}"
         return f"≥ {self.low:g}" if self.low is not None else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from simulator.demo import Demo, Wishes
 from simulator.scenario import CallPlan, Scenario
 
 _CALL_DEADLINE_S = 150.0
+_HOST = Path("/run/host")
 ON_TEST_KERNEL = "OFFHOOK_ON_TEST_KERNEL"
 
 
@@ -36,7 +38,14 @@ class StreetBench:
 
     def __exit__(self, *_: object) -> None:
         faults = self._demo.stop()
+        if self.name == "kernel":
+            self._keep_logs()
         assert not faults, faults
+
+    def _keep_logs(self) -> None:
+        """Out of the guest, whose files are gone with it; `vm.py --out` keeps the folder."""
+        for log in self._folder.glob("*.log"):
+            shutil.copy(log, _HOST)
 
     @property
     def folder(self) -> Path:

@@ -17,8 +17,9 @@ from firmware.errors import OffhookError
 AT_INTERFACE: Final = 2
 PCM_INTERFACE: Final = 4
 _THERE_DEADLINE_S = 15.0
-_PCM_QUEUE_BYTES = 2048
-"""The kernel doubles it: about 0.25 s of sound wait when nobody reads, then a module throws sound away."""
+_PCM_QUEUE_BYTES = 16384
+"""26 frames of 20 ms, for each of them weighs over a kilobyte in the kernel's account: 0.5 s of sound wait when nobody
+reads, then a module throws sound away. With a tenth of it a player that was not scheduled for 80 ms made holes."""
 
 
 class UsbModuleError(OffhookError):
