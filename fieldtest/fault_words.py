@@ -29,7 +29,7 @@ FAULTS: dict[str, tuple[Words, Words, tuple[str, ...]]] = {
             zh="接线错误：振铃与摘机传感器接反或未连接。",
         ),
         Words(
-            en="Exchange the two pins (wiring or hat profile), then run `offhook lines calibrate`.",
+            en="Exchange the two pins (wiring or hat profile), then run offhook lines calibrate.",
             zh="对调两个引脚（接线或线路板配置），然后运行 offhook lines calibrate。",
         ),
         ("wiring", "ring_seen", "ring_hz", "ring_on", "ring_period", "ring_bounce", "off_hook", "dtmf", *_CALL_STEPS),
@@ -80,7 +80,7 @@ FAULTS: dict[str, tuple[Words, Words, tuple[str, ...]]] = {
     "ring_bounces": (
         Words(en="The ring detector bounces.", zh="振铃检测器抖动。"),
         Words(
-            en="Tighten the connection; run `offhook lines calibrate` for fitting debounce times.",
+            en="Tighten the connection; run offhook lines calibrate for fitting debounce times.",
             zh="拧紧接线；运行 offhook lines calibrate 以得到合适的去抖时间。",
         ),
         ("ring_bounce", "ring_hz", "ring_on"),
@@ -117,7 +117,7 @@ TODO: dict[str, Words] = {
     ),
     "storage_wear": Words(en="Replace the card before it wears out.", zh="在存储卡耗尽寿命前更换。"),
     "storage_errors": Words(en="Replace the card now.", zh="立即更换存储卡。"),
-    "database": Words(en="Run `offhook doctor --repair`.", zh="运行 offhook doctor --repair。"),
+    "database": Words(en="Run offhook doctor --repair.", zh="运行 offhook doctor --repair。"),
     "clock": Words(
         en="Check that the network lets NTP through, or fit a clock battery.", zh="确认网络放行 NTP，或加装时钟电池。"
     ),
@@ -140,10 +140,10 @@ TODO: dict[str, Words] = {
         zh="该插座接电话机会响吗？检查线缆与引脚号。",
     ),
     "ring_on": Words(
-        en="Is the box's country right? See `offhook countries`.", zh="设备的国家设置是否正确？见 offhook countries。"
+        en="Is the box's country right? See offhook countries.", zh="设备的国家设置是否正确？见 offhook countries。"
     ),
     "ring_period": Words(
-        en="Is the box's country right? See `offhook countries`.", zh="设备的国家设置是否正确？见 offhook countries。"
+        en="Is the box's country right? See offhook countries.", zh="设备的国家设置是否正确？见 offhook countries。"
     ),
     "caller_id": Words(en="Is caller ID ordered, and the country right?", zh="是否开通来电显示？国家设置是否正确？"),
     "far_level": Words(en="Set the capture level (alsamixer), then repeat.", zh="调整录音音量（alsamixer）后重复。"),
@@ -151,7 +151,7 @@ TODO: dict[str, Words] = {
     "noise": Words(en="Look for a bad contact or a damaged cable.", zh="检查接触不良或线缆损坏。"),
     "clipping": Words(en="Turn the capture level down.", zh="调低录音音量。"),
     "card": Words(
-        en="Put the card in, or give its PIN: `offhook sim pin`.", zh="插入 SIM 卡，或输入 PIN：offhook sim pin。"
+        en="Put the card in, or give its PIN: offhook sim pin.", zh="插入 SIM 卡，或输入 PIN：offhook sim pin。"
     ),
     "registered": Words(en="Check antenna, card and contract.", zh="检查天线、SIM 卡与合约。"),
     "voice": Words(
@@ -159,5 +159,5 @@ TODO: dict[str, Words] = {
         zh="请运营商为此卡开通 VoLTE，或换用支持 2G/3G 语音的卡。",
     ),
     "minutes": Words(en="Add minutes to the plan.", zh="为套餐增加分钟数。"),
-    "uploaded": Words(en="See `offhook sync status`.", zh="见 offhook sync status。"),
+    "uploaded": Words(en="See offhook sync status.", zh="见 offhook sync status。"),
 }

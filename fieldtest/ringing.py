@@ -31,7 +31,7 @@ class Ringing:
     period_off_by: float | None = None
     """The same for the time from pattern to pattern; None: there was only one."""
     bounces: int = 0
-    """Edges too close to each other, in the burst that has the fewest."""
+    """Edges too many, in the burst that has the fewest."""
 
 
 def bursts_of(edges: Sequence[RawEdge], sensor: Sensor = Sensor.RING) -> list[list[float]]:
@@ -59,7 +59,7 @@ def ringing(edges: Sequence[RawEdge], cadences: Sequence[Cadence], until_ms: flo
         hz=None if hz is None else hz / 2 if hz > _FULL_WAVE_HZ else hz,
         on_off_by=on,
         period_off_by=period,
-        bounces=min(sum(b - a < _BOUNCE_MS for a, b in pairwise(burst)) for burst in bursts),
+        bounces=min(_bounces(burst, hz) for burst in bursts),
     )
 
 
@@ -72,6 +72,16 @@ def miswired(edges: Sequence[RawEdge], until_ms: float) -> bool:
     """While it rang the off-hook sensor pulsed, and the ring sensor did not."""
     ring, hook = seen(edges, Sensor.RING, until_ms), seen(edges, Sensor.OFF_HOOK, until_ms)
     return hook.rang and not ring.rang
+
+
+def _bounces(burst: list[float], hz: float | None) -> int:
+    """Edges that no ringing current makes: too close to the one before, and more than there are pulses for.
+
+    A sensor that is read late tells several edges at once, but not more of them.
+    """
+    close = sum(b - a < _BOUNCE_MS for a, b in pairwise(burst))
+    pulses = 2 * hz * (burst[-1] - burst[0]) / 1000 if hz is not None else 1.0
+    return max(0, min(close, round(len(burst) - pulses) - 2))
 
 
 def _finished(bursts: list[list[float]], until_ms: float) -> list[list[float]]:

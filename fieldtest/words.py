@@ -37,3 +37,43 @@ SIGNED = Words(
 BREACH = Words(
     en="An unfinished run: what is missing here was not tested.", zh="测试未完成：此处未列出的项目均未测试。"
 )
+
+PAGE = {
+    "title": Words(en="Field test", zh="现场测试"),
+    "about": Words(en="Prove line by line that this box records", zh="逐条线路证明设备能够录音"),
+    "intro": Words(
+        en="You need a second telephone, and for each line about three minutes. It works without a network.",
+        zh="需要另一部电话，每条线路约三分钟。无需网络。",
+    ),
+    "technician": Words(en="Your name", zh="您的姓名"),
+    "serials": Words(en="Serial numbers (NAME=VALUE, one a line)", zh="序列号（名称=值，每行一个）"),
+    "what": Words(en="What is tested", zh="测试内容"),
+    "box": Words(en="The box itself", zh="设备本身"),
+    "start": Words(en="Start", zh="开始测试"),
+    "go_on": Words(en="Go on with this run", zh="继续此次测试"),
+    "again": Words(en="Test again", zh="重新测试"),
+    "begin_act": Words(en="I begin now", zh="现在开始"),
+    "done_act": Words(en="It is done", zh="已完成"),
+    "next": Words(en="Go on", zh="继续"),
+    "heard": Words(en="Both sides heard", zh="双方都听到"),
+    "not_heard": Words(en="Not both", zh="没有都听到"),
+    "repeat": Words(en="Repeat this line", zh="重测本线路"),
+    "skip": Words(en="Skip this line", zh="跳过本线路"),
+    "reason": Words(en="Why is it skipped?", zh="为什么跳过？"),
+    "abort": Words(en="End here", zh="到此结束"),
+    "watching": Words(en="The box is watching ...", zh="设备正在检测……"),
+    "seconds": Words(en="{n} s left", zh="还剩 {n} 秒"),
+    "earlier": Words(en="Earlier field tests", zh="以往的现场测试"),
+    "none": Words(en="There was none yet.", zh="还没有。"),
+    "no_lines": Words(
+        en="The recorder does not answer; try again in a few seconds.", zh="录音服务没有响应，请稍后再试。"
+    ),
+    "certificate": Words(en="Certificate", zh="证书"),
+    "issue": Words(en="Make the certificate", zh="生成证书"),
+    "photo": Words(en="Photo of the place (optional)", zh="现场照片（可选）"),
+    "to_now": Words(en="To the test that is going on", zh="前往正在进行的测试"),
+    "other": Words(en="This question was answered already.", zh="该问题已经回答。"),
+    "open": Words(en="not finished", zh="未完成"),
+    "aborted": Words(en="ended early", zh="提前结束"),
+    "finished": Words(en="finished", zh="已完成"),
+}

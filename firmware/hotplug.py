@@ -12,7 +12,7 @@ from typing import Final
 import pyudev
 
 from firmware.ports import FoundDevice
-from firmware.worker import Worker
+from firmware.worker import Worker, WorkerStuckError
 
 log = logging.getLogger("offhook.hotplug")
 
@@ -27,6 +27,7 @@ FINDERS: Final[dict[str, str]] = {
 
 SUBSYSTEMS: Final = ("tty", "sound", "gpio")
 SETTLE_S: Final = 0.5
+STOP_S: Final = 5.0
 """A module's ports come one after another: the scan waits until this long nothing changed."""
 RESCAN_S: Final = 30.0
 """Looks again without being told: netlink messages can be lost."""
@@ -83,24 +84,31 @@ class Hotplug:
         self._worker.start()
 
     def stop(self) -> None:
-        self._worker.stop(5.0)
+        """Nothing is told any more. A scan that a starved machine or a sick bus holds up is left behind: what else has
+        to be stopped, open recordings above all, must not wait for it, nor be skipped."""
+        try:
+            self._worker.stop(STOP_S)
+        except WorkerStuckError as error:
+            log.warning("%s; it is left behind", error)
 
     def _run(self, stop: threading.Event) -> None:
         monitor = pyudev.Monitor.from_netlink(pyudev.Context())
         for subsystem in SUBSYSTEMS:
             monitor.filter_by(subsystem)
         monitor.start()  # before the first scan: what comes in between is seen twice rather than never
-        self._compare(scan())
+        self._compare(scan(), stop)
         next_scan_s = time.monotonic() + RESCAN_S
         while not stop.is_set():
             left_s = next_scan_s - time.monotonic()
             if monitor.poll(timeout=min(max(left_s, 0.0), 0.5)) is not None:
                 next_scan_s = time.monotonic() + self._settle_s
             elif left_s <= 0:
-                self._compare(scan())
+                self._compare(scan(), stop)
                 next_scan_s = time.monotonic() + RESCAN_S
 
-    def _compare(self, now: Sequence[FoundDevice]) -> None:
+    def _compare(self, now: Sequence[FoundDevice], stop: threading.Event) -> None:
+        if stop.is_set():
+            return
         for device in [device for device in self._here if device not in now]:
             self._here.remove(device)
             self._on_gone(device)

@@ -120,7 +120,9 @@ class AnalogLine:
         tripped = False
         for n in range(max(1, round(duration_s / half_s))):
             self._set(self._port.ring, n % 2 == 0)
-            if tripped := self.wait_for_loop(True, start + (n + 1) * half_s - time.monotonic()):
+            # An exchange does not stutter: a street that was not scheduled rings on a little later, not faster.
+            due_s = max(start + (n + 1) * half_s, time.monotonic() + half_s / 2)
+            if tripped := self.wait_for_loop(True, due_s - time.monotonic()):
                 break
         self._set(self._port.ring, False)
         return not tripped

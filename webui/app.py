@@ -14,9 +14,10 @@ from webui import assets, i18n, navigation, permissions, security, words
 from webui.box_zone import BoxZone
 from webui.feed.hub import Hub
 from webui.feed.subscription import Subscription
+from webui.field_test import FieldTestDesk
 from webui.media import MediaFiles
 from webui.media_sweep import MediaSweep
-from webui.pages import account, audit, auth, calls, live, media, people, settings, tokens
+from webui.pages import account, audit, auth, calls, field_test, live, media, people, settings, tokens
 from webui.services import Services
 from webui.translate import _
 from webui.users.audit import AuditLog
@@ -67,6 +68,7 @@ def create_app(
         media=media_files,
         sweep=MediaSweep(data_dir=data_dir, media=media_files),
         zone=BoxZone(data_dir),
+        field_test=FieldTestDesk(data_dir, run_dir),
         by_address=Throttle(free_failures=5, first_wait_s=15.0, longest_wait_s=900.0),
         by_name=Throttle(free_failures=10, first_wait_s=5.0, longest_wait_s=60.0),
     )
@@ -85,7 +87,7 @@ def create_app(
     i18n.install(app)
     assets.install(app)
     security.install(app, https=behind_proxy)
-    for page in (account, audit, auth, live, calls, media, people, settings, tokens):
+    for page in (account, audit, auth, field_test, live, calls, media, people, settings, tokens):
         app.register_blueprint(page.blueprint)
     permissions.check_every_route(app)
     navigation.install(app)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flask import Flask, current_app, request
 from flask_login import current_user
 
+from webui.field_test_words import said
 from webui.permissions import required_by
 from webui.translate import _
 
@@ -41,6 +42,7 @@ RAIL = (
 )
 
 SETTINGS: tuple[Place, ...] = (
+    Place("field_test.index", "test", lambda: said("title"), lambda: said("about")),
     Place(
         "people.index",
         "users",

@@ -11,6 +11,7 @@ from flask import current_app
 from webui.box_zone import BoxZone
 from webui.feed.hub import Hub
 from webui.feed.subscription import Subscription
+from webui.field_test import FieldTestDesk
 from webui.media import MediaFiles
 from webui.media_sweep import MediaSweep
 from webui.users.audit import AuditLog
@@ -40,6 +41,7 @@ class Services:
     media: MediaFiles
     sweep: MediaSweep
     zone: BoxZone
+    field_test: FieldTestDesk
     by_address: Throttle
     by_name: Throttle
 
@@ -51,6 +53,7 @@ class Services:
 
     def stop(self) -> None:
         self.hub.close()
+        self.field_test.stop()
         self.sweep.stop()
         self.audit_follow.stop()
         self.subscription.stop()

@@ -75,8 +75,21 @@ def _ringing(dice: random.Random, country: str, fault: str) -> tuple[list[RawEdg
     if fault == "ring_bounces":
         made += _bouncing([at for sensor, _, at in made if sensor is Sensor.RING])
     made.sort(key=lambda edge: edge[2])
+    if not fault and dice.random() < 0.5:
+        made = _stalled(dice, made)
     late = [RawEdge(sensor, active, at + dice.uniform(0, 3.0 if not fault else 0.3)) for sensor, active, at in made]
     return sorted(late, key=lambda edge: edge.at_ms), script.now_s * 1000
+
+
+def _stalled(dice: random.Random, made: list[tuple[Sensor, bool, float]]) -> list[tuple[Sensor, bool, float]]:
+    """In each burst the machine does not run for 120 ms, and then tells all at once what happened meanwhile."""
+    told, until = [], -1e9
+    for n, (sensor, active, at) in enumerate(made):
+        if n == 0 or at - made[n - 1][2] > 150:
+            begins = at + dice.uniform(50, 200)
+            until = begins + 120
+        told.append((sensor, active, until + 0.01 * n if begins <= at < until else at))
+    return told
 
 
 def _bouncing(at_ms: list[float]) -> list[tuple[Sensor, bool, float]]:
