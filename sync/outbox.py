@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlite_utils import Database
+
 from firmware.config_sync import AudioOrder, SentAudio
 from firmware.ports import Clock
 from firmware.store import outbox as store_outbox
@@ -90,6 +92,11 @@ class Outbox:
 
     def close(self) -> None:
         self._writer.close()
+
+    @property
+    def db(self) -> Database:
+        """For reading."""
+        return self._writer.db
 
     # Reading ---------------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,9 @@ from firmware.notify import Notifier
 from sync.agent import About, Agent
 from sync.alarms import Alarms
 from sync.certificate import watch_certificate
-from sync.desk import Desk
+from sync.desk import Desk, Wish
+from sync.hooks import ledger
+from sync.hooks.postman import Postman
 from sync.outbox import Outbox, note
 
 log = logging.getLogger("offhook.sync")
@@ -50,8 +52,9 @@ class _Service:
         self._stop = stop
         self._notifier = Notifier()
         self._outbox = Outbox(data_dir, self._clock)
-        self._desk = Desk(run_dir)
+        self._desk = Desk(run_dir, elsewhere=self._about_webhooks)
         self._alarms = Alarms(self._socket)
+        self._postman = Postman(data_dir, self._clock, Alarms(self._socket), version=_version())
         self._settings_s = 0.0
         self._certificate_s = 0.0
 
@@ -64,10 +67,12 @@ class _Service:
         lost = self._outbox.sweep()
         for recording in lost:
             self._alarms.raise_alarm("sync_file_lost", recording, "its file is gone", now_s=self._now_s())
+        self._postman.start()
         while not self._stop.is_set():
             in_force, document = self._outbox.settings()
             part = sync_part(document)
             settings = part.sync
+            self._postman.use(part.webhooks)
             dev = self._device_id(settings) if settings.enabled else None
             if dev is None:
                 self._rest(settings)
@@ -76,6 +81,7 @@ class _Service:
         self._notifier.stopping()
 
     def close(self) -> None:
+        self._postman.stop()
         self._desk.close()
         self._outbox.close()
 
@@ -124,6 +130,16 @@ class _Service:
             self._certificate_s = now_s + CERTIFICATE_S
             watch_certificate(settings, dev, self._alarms, now=self._clock.now())
             self._notifier.status(_one_line(agent.status()))
+
+    def _about_webhooks(self, wish: Wish) -> dict[str, Any] | None:
+        if not wish.what.startswith("webhook."):
+            return None
+        try:
+            mark, answer = ledger.wish(self._outbox.db, wish.what, wish.args, self._clock.now().utc_ms)
+            self._outbox.write([mark])
+        except OffhookError as error:
+            return {"ok": False, "error": str(error)}
+        return {"ok": True, **answer}
 
     def _device_id(self, settings: SyncSettings) -> str | None:
         """The settings' own, or the recorder's word, or what it said an earlier time."""
