@@ -14,15 +14,21 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from firmware.config_sync import ConfirmedBy, FilesBy, SyncSettings
+import attrs
+
+from firmware.config_sync import ConfirmedBy, FilesBy, SyncSettings, Transport
 from firmware.errors import StoreError
 from firmware.ports import Clock
 from sync import moves, outbox, proof, topics, wire
 from sync.alarms import Alarms
+from sync.clock import ClockWatch
 from sync.desk import Desk, Wish
 from sync.dialects import Dialect, Later, OwnFiles
 from sync.emqx import FIN_S, EmqxFiles
+from sync.identity import BoxIdentity
 from sync.interface import interface_of, is_metered
+from sync.logs import is_log
+from sync.longer import Longer
 from sync.machine import SyncMachine
 from sync.moves import Phase, QueuedFile, QueuedRecord, Timing
 from sync.mqtt import Acknowledged, Arrived, Closed, Connection, CredentialsError, Happening, Loss, Opened
@@ -30,6 +36,7 @@ from sync.orders import CONFIG_VERSION, Deeds, Orders
 from sync.outbox import DueFile, DueRecord, Mark, Outbox
 from sync.pacing import Pacing, Schedule, minutes_of
 from sync.proof import Proof
+from sync.renewal import Renewal
 from sync.s3.bucket import Bucket
 from sync.s3.job import Event
 from sync.topics import WireError
@@ -61,15 +68,29 @@ class About:
     dev: str
     version: str
     socket: Path
+    data_dir: Path
+    wishes: Path
+    """Where wishes to the system are left (`sync.longer`)."""
 
 
 class Agent:
     """One set of settings' worth of sync. Everything runs on the thread that calls `turn`, but paho's own."""
 
     def __init__(
-        self, settings: SyncSettings, *, zone: str, about: About, box: Outbox, clock: Clock, alarms: Alarms, desk: Desk
+        self,
+        settings: SyncSettings,
+        *,
+        zone: str,
+        about: About,
+        box: Outbox,
+        clock: Clock,
+        alarms: Alarms,
+        desk: Desk,
+        identity: BoxIdentity | None = None,
     ) -> None:
         self._settings = settings
+        self._identity = identity
+        self._renewal = Renewal(identity, send=self._ask_for_certificate, reconnect=self._reconnect)
         self._zone = ZoneInfo(zone)
         self._about = about
         self._outbox = box
@@ -83,7 +104,15 @@ class Agent:
         self._interface: str | None = None
         self._bucket = Bucket(settings, about.dev, box, _BucketHost(self)) if settings.files_by is FilesBy.S3 else None
         deeds = Deeds(now=self._hurry, pause=self._pause, resume=self._resume, status=self.status)
-        self._orders = Orders(box, about.socket, deeds)
+        self._orders = Orders(
+            box,
+            about.socket,
+            deeds,
+            longer=Longer(about.data_dir, about.wishes, box.boot_no(), self._renewal),
+            data_dir=about.data_dir,
+            allow_erase=settings.allow_erase,
+        )
+        self._clock_watch = ClockWatch(about.wishes / "network-time", about.socket, trusted=_is_private(settings))
         self._connection: Connection | None = None
         self._connections = 0
         self._tokens: dict[int, int] = {}
@@ -214,6 +243,8 @@ class Agent:
                     report = self._orders.put_in_force(desired, allowed=self._settings.take_settings)
                     if report:
                         self._publish(topics.ReportedTopic(self._about.dev), wire.build(report), wire.JSON_TYPE)
+                case topics.CertTopic(self._about.dev):
+                    self._renewal.answered(wire.parse(payload, wire.CertAnswer), self._clock.now())
                 case topics.CommandTopic(self._about.dev):
                     self._command(wire.parse(payload, wire.Command))
         except (WireError, StoreError) as error:
@@ -237,6 +268,7 @@ class Agent:
             return
         if isinstance(ack, wire.HelloAck):
             self._cloud_ahead_ms = ack.srv_ms - self._utc_ms()
+            self._clock_watch.told(ack.srv_ms, self._clock.now(), synchronized=SYNCHRONIZED.exists())
         self._do(self._machine.acknowledged(now_s, ack))
 
     def _command(self, command: wire.Command) -> None:
@@ -338,12 +370,15 @@ class Agent:
         for key in ("sync_unreachable", "sync_not_allowed"):
             self._alarms.resolve(key, self._about.dev)
         self._last_error = ""
+        self._renewal.accepted()
         if self._proof and self._proof.hello_s is None:
             self._proof.hello_s = self._now_s() - self._proof.started_s
         self._commit()
 
     def _file_stored(self, fid: str) -> None:
-        self._files.pop(fid, None)
+        file = self._files.pop(fid, None)
+        if file is not None and is_log(file.recording_id):
+            file.path.unlink(missing_ok=True)
         self._suspects.pop(fid, None)
         self._alarms.resolve("sync_cloud_full", self._about.dev)
         if self._proof and fid == self._proof.file.fid:
@@ -445,7 +480,7 @@ class Agent:
         now_s = self._now_s()
         try:
             self._connection = Connection(
-                self._settings,
+                self._with_identity(),
                 dev=self._about.dev,
                 will=wire.build(self._status_message("lost")),
                 v5=now_s >= self._v3_until_s,
@@ -461,6 +496,8 @@ class Agent:
 
     def _closed(self, loss: Loss, why: str, now_s: float) -> None:
         self._failed(why)
+        if loss in (Loss.REFUSED, Loss.PROTOCOL):
+            self._renewal.refused(plainly=loss is Loss.REFUSED)
         if loss is Loss.REFUSED:
             self._trouble("not_allowed", why)
         elif loss is Loss.PROTOCOL and self._connection is not None and self._connection.v5:
@@ -475,6 +512,20 @@ class Agent:
             # Some brokers (mosquitto 2.0.11) close the older connection without a word.
             self._again_and_again(now_s)
         self._drop(now_s)
+
+    def _with_identity(self) -> SyncSettings:
+        """The settings with the box's own certificate, where it has got one by its claim."""
+        pair = self._identity.pair() if self._identity else None
+        if pair is None:
+            return self._settings
+        return attrs.evolve(self._settings, cert_file=str(pair.cert), key_file=str(pair.key))
+
+    def _ask_for_certificate(self, request: wire.CertRequest) -> None:
+        self._publish(topics.CertRequestTopic(self._about.dev), wire.build(request), wire.JSON_TYPE)
+
+    def _reconnect(self) -> None:
+        self._drop(self._now_s())
+        self._machine.hurry(self._now_s())
 
     def _again_and_again(self, now_s: float) -> bool:
         """Whether good connections end so often that somebody else must be taking them."""
@@ -623,6 +674,10 @@ class Agent:
         self._desk.show(status)
         if now_s >= self._tell_s and self._machine.phase is Phase.READY:
             self._publish_status("ready")
+        if self._machine.phase is Phase.READY:
+            for result in self._orders.see_to_longer(self._utc_ms() + (self._cloud_ahead_ms or 0)):
+                self._publish(topics.ResultTopic(self._about.dev), wire.build(result), wire.JSON_TYPE)
+        self._renewal.turn(self._clock.now(), ready=self._machine.phase is Phase.READY)
         silent_s = now_s - self._heard_s
         if self._machine.phase is Phase.READY and now_s - self._opened_s > TAKEOVER_S:
             self._alarms.resolve("sync_same_identity", self._about.dev)
@@ -664,6 +719,11 @@ class Agent:
             return None
         local = datetime.fromtimestamp(self._utc_ms() / 1000, self._zone)
         return local.hour * 60 + local.minute
+
+
+def _is_private(settings: SyncSettings) -> bool:
+    """Whether what comes over the connection is what the cloud has said."""
+    return settings.transport is not Transport.PLAIN
 
 
 def _machine(settings: SyncSettings) -> SyncMachine:

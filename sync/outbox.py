@@ -202,6 +202,11 @@ class Outbox:
     def finish_command(self, op: str, result: wire.Result, now_ms: int) -> None:
         self.write([_command(result.id, op, result, now_ms)])
 
+    def running_commands(self) -> list[tuple[str, wire.Result]]:
+        """Op and last answer of those that are not over."""
+        rows = self._rows("SELECT op, answer FROM sync_command WHERE state = 'running' ORDER BY rowid")
+        return [(row["op"], wire.parse(str(row["answer"]).encode(), wire.Result)) for row in rows]
+
     # Rows ------------------------------------------------------------------------------------------------------------
 
     def _rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:

@@ -9,18 +9,25 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from firmware import log as logs
 from firmware.clock import SystemClock
 from firmware.config_sync import SyncSettings, sync_part
 from firmware.errors import OffhookError
 from firmware.ipc.client import RecorderClient
 from firmware.notify import Notifier
+from sync import wire
 from sync.agent import About, Agent
 from sync.alarms import Alarms
 from sync.certificate import watch_certificate
+from sync.claim import NoAnswerError, ask
 from sync.desk import Desk, Wish
 from sync.hooks import ledger
 from sync.hooks.postman import Postman
+from sync.identity import BoxIdentity, UnfitError, utc_now
+from sync.longer import wishes_dir
+from sync.mqtt import CredentialsError
 from sync.outbox import Outbox, note
 
 log = logging.getLogger("offhook.sync")
@@ -48,6 +55,10 @@ def main(data_dir: Path, run_dir: Path) -> int:
 class _Service:
     def __init__(self, data_dir: Path, run_dir: Path, stop: threading.Event) -> None:
         self._clock = SystemClock()
+        self._data_dir = data_dir
+        self._wishes = wishes_dir(run_dir)
+        self._claim_s = 0.0
+        self._claim_problem = ""
         self._socket = run_dir / "recorder.sock"
         self._stop = stop
         self._notifier = Notifier()
@@ -100,23 +111,56 @@ class _Service:
     def _work(self, settings: SyncSettings, *, zone: str, dev: str, in_force: int) -> None:
         """Until the settings change or the process is to end."""
         self._outbox.dev = dev
+        identity = None
+        if settings.claim_cert_file and not settings.cert_file:
+            identity = BoxIdentity(self._data_dir, dev)
+            if identity.pair() is None and not self._claimed(settings, dev, identity):
+                self._rest(settings)
+                return
         agent = Agent(
             settings,
             zone=zone,
-            about=About(dev, _version(), self._socket),
+            about=About(dev, _version(), self._socket, self._data_dir, self._wishes),
             box=self._outbox,
             clock=self._clock,
             alarms=self._alarms,
             desk=self._desk,
+            identity=identity,
         )
+        self._claim_problem = ""
         log.info("sending to %s:%d as %s", settings.host, settings.broker_port, dev)
         try:
             while not self._stop.is_set() and not self._changed(in_force):
                 agent.turn()
                 self._notifier.watchdog()
-                self._now_and_then(settings, dev, agent)
+                self._now_and_then(_with_pair(settings, identity), dev, agent)
         finally:
             agent.stop()
+
+    def _claimed(self, settings: SyncSettings, dev: str, identity: BoxIdentity) -> bool:
+        """Whether this box has its own certificate now; asks for it no more often than every minute."""
+        if self._now_s() < self._claim_s:
+            return False
+        self._claim_s = self._now_s() + settings.probe_s
+        name, csr = identity.request()
+        try:
+            request = wire.CertRequest(id=name, csr=csr, sw=_version())
+            answer = ask(settings, dev=dev, request=request, stop=self._stop)
+            if answer.state == "issued" and answer.cert:
+                identity.take(name, answer.cert, utc_now(self._clock.now().utc_ns))
+                self._alarms.resolve("sync_not_allowed", dev)
+                return True
+            why = answer.desc or "somebody has to agree there"
+            self._claim_problem = f"the cloud has not given this box a certificate yet ({answer.state}): {why}"
+            self._claim_s = self._now_s() + max(settings.probe_s, answer.retry_s)
+            refused = answer.state == "refused"
+        except (NoAnswerError, CredentialsError, UnfitError) as error:
+            self._claim_problem, refused = str(error), not isinstance(error, NoAnswerError)
+        log.warning("%s", self._claim_problem)
+        if refused:
+            self._alarms.raise_alarm("sync_not_allowed", dev, self._claim_problem, now_s=self._now_s())
+            self._alarms.deliver(self._now_s())
+        return False
 
     def _changed(self, in_force: int) -> bool:
         if self._now_s() < self._settings_s:
@@ -161,6 +205,8 @@ class _Service:
         waiting = self._outbox.waiting(settings.audio)
         if not settings.enabled:
             return f"no cloud is configured; {waiting} are kept for one"
+        if self._claim_problem:
+            return self._claim_problem
         return f"{waiting} wait for {settings.host}"
 
     def _now_s(self) -> float:
@@ -169,6 +215,11 @@ class _Service:
 
 def _one_line(status: dict[str, Any]) -> str:
     return f"{status['phase']}: {status['records']} messages and {status['files']} recordings wait"
+
+
+def _with_pair(settings: SyncSettings, identity: BoxIdentity | None) -> SyncSettings:
+    pair = identity.pair() if identity else None
+    return attrs.evolve(settings, cert_file=str(pair.cert), key_file=str(pair.key)) if pair else settings
 
 
 def _version() -> str:

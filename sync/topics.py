@@ -11,6 +11,9 @@ from firmware.errors import OffhookError
 ROOT = "offhook1"
 """One level on purpose: the longest topic has exactly seven slashes, the most that AWS IoT Core takes."""
 
+CLAIM_ROOT = "offhook1-prov"
+"""A root of its own: a claim certificate may use nothing else."""
+
 UP_FILTER = f"{ROOT}/+/up/#"
 STATUS_FILTER = f"{ROOT}/+/status"
 """The two filters of a receiver. They do not overlap: some brokers deliver once per matching filter."""
@@ -84,6 +87,16 @@ class ResultTopic:
 
 
 @attrs.frozen
+class CertRequestTopic:
+    dev: str
+
+
+@attrs.frozen
+class CertTopic:
+    dev: str
+
+
+@attrs.frozen
 class AckTopic:
     dev: str
 
@@ -99,17 +112,23 @@ class CommandTopic:
 
 
 FileTopic = InitTopic | ChunkTopic | FinTopic | AbortTopic
-UpTopic = Status | HelloTopic | RecordsTopic | FileTopic | ReportedTopic | ResultTopic
-DownTopic = AckTopic | DesiredTopic | CommandTopic
+UpTopic = Status | HelloTopic | RecordsTopic | FileTopic | ReportedTopic | ResultTopic | CertRequestTopic
+DownTopic = AckTopic | DesiredTopic | CommandTopic | CertTopic
 Topic = UpTopic | DownTopic
 
-_UP: dict[str, type[HelloTopic | RecordsTopic | ReportedTopic | ResultTopic]] = {
+_UP: dict[str, type[HelloTopic | RecordsTopic | ReportedTopic | ResultTopic | CertRequestTopic]] = {
     "hello": HelloTopic,
     "ev": RecordsTopic,
     "rep": ReportedTopic,
     "res": ResultTopic,
+    "csr": CertRequestTopic,
 }
-_DOWN: dict[str, type[DownTopic]] = {"ack": AckTopic, "cfg": DesiredTopic, "cmd": CommandTopic}
+_DOWN: dict[str, type[DownTopic]] = {
+    "ack": AckTopic,
+    "cfg": DesiredTopic,
+    "cmd": CommandTopic,
+    "cert": CertTopic,
+}
 _UP_NAMES: dict[type, str] = {kind: name for name, kind in _UP.items()}
 _DOWN_NAMES: dict[type, str] = {kind: name for name, kind in _DOWN.items()}
 
@@ -117,6 +136,11 @@ _DOWN_NAMES: dict[type, str] = {kind: name for name, kind in _DOWN.items()}
 def down_filter(dev: str) -> str:
     """What a box subscribes to."""
     return f"{ROOT}/{device(dev)}/dn/#"
+
+
+def claim_topics(dev: str) -> tuple[str, str]:
+    """Where a box that has only a claim asks for its certificate, and where the answer comes."""
+    return f"{CLAIM_ROOT}/{device(dev)}/csr", f"{CLAIM_ROOT}/{device(dev)}/cert"
 
 
 def shared(group: str, topic_filter: str) -> str:
@@ -137,7 +161,7 @@ def build(topic: Topic) -> str:
             name = f"{device(dev)}/up/f/{file(fid)}/{offset}" + (f"/{digest(sha256)}" if sha256 else "")
         case FinTopic(dev, fid, size, sha256):
             name = f"{device(dev)}/up/f/{file(fid)}/fin/{size}" + (f"/{digest(sha256)}" if sha256 else "")
-        case AckTopic(dev) | DesiredTopic(dev) | CommandTopic(dev):
+        case AckTopic(dev) | DesiredTopic(dev) | CommandTopic(dev) | CertTopic(dev):
             name = f"{device(dev)}/dn/{_DOWN_NAMES[type(topic)]}"
         case _:
             name = f"{device(topic.dev)}/up/{_UP_NAMES[type(topic)]}"

@@ -41,6 +41,9 @@ FileState = Literal["receiving", "stored", "rejected"]
 ClockTrust = Literal["ntp", "cloud", "guess"]
 ResultState = Literal["accepted", "running", "done", "failed", "expired", "unsupported"]
 
+CertState = Literal["issued", "pending", "refused"]
+"""``pending``: a person has to agree; the box asks again."""
+
 Range = tuple[int, int]
 """Bytes ``[start, end)`` in ``have``; both ends included in ``ev_gaps``."""
 
@@ -212,7 +215,31 @@ class Result:
     error: str | None = None
 
 
-Payload = StatusMessage | Hello | Record | Init | Ack | Desired | Reported | Command | Result
+@attrs.frozen(kw_only=True)
+class CertRequest:
+    """``up/csr``, or with a claim ``offhook1-prov/{box}/csr``: asks for a certificate of this box's own."""
+
+    v: int = attrs.field(default=VERSION, validator=_count)
+    id: str = attrs.field(validator=_id)
+    """The same while it is asked again."""
+    csr: str = attrs.field(validator=_document)
+    """PKCS #10 in PEM; its common name is the box's id."""
+    sw: str = attrs.field(default="", validator=_text)
+
+
+@attrs.frozen(kw_only=True)
+class CertAnswer:
+    """``dn/cert``, or ``offhook1-prov/{box}/cert``."""
+
+    id: str = attrs.field(validator=_id)
+    state: CertState = attrs.field(validator=in_(get_args(CertState)))
+    cert: str | None = attrs.field(default=None, validator=optional(_document))
+    """PEM, the box's own first, then what is between it and the authority."""
+    desc: str = attrs.field(default="", validator=_text)
+    retry_s: int = attrs.field(default=0, validator=_count)
+
+
+Payload = StatusMessage | Hello | Record | Init | Ack | Desired | Reported | Command | Result | CertRequest | CertAnswer
 P = TypeVar("P", bound=Payload)
 
 

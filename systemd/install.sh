@@ -16,7 +16,7 @@ root=${root%/}
 
 home=/opt/offhook
 enabled="offhook-migrate.service offhook-recorder.service offhook-web.service offhook-sync.service offhook-janitor.timer
-    offhook-poweroff.path offhook-clock.path offhook-usb-power.path"
+    offhook-poweroff.path offhook-clock.path offhook-reboot.path offhook-usb-power.path"
 units="$enabled offhook-janitor.service offhook-clock.service offhook-usb-power.service"
 changed=no
 

@@ -13,7 +13,7 @@ if [ -z "$root" ] && [ "$(id -u)" -ne 0 ]; then
     exec sudo "$0" "$@"
 fi
 
-units="offhook-poweroff.path offhook-clock.path offhook-clock.service offhook-usb-power.path offhook-usb-power.service \
+units="offhook-poweroff.path offhook-reboot.path offhook-clock.path offhook-clock.service offhook-usb-power.path offhook-usb-power.service \
 offhook-janitor.timer offhook-janitor.service offhook-web.service offhook-sync.service \
 offhook-recorder.service \
 offhook-migrate.service"

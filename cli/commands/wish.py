@@ -15,12 +15,13 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("file", type=FILE)
-def clock(file: Path) -> None:
-    """Sets the clock to what FILE says."""
+@click.argument("files", type=FILE, nargs=-1, required=True)
+def clock(files: tuple[Path, ...]) -> None:
+    """Sets the clock to what the newest of FILES says."""
     from firmware.root_wishes import set_clock  # noqa: PLC0415 - loaded when used
 
-    click.echo(set_clock(file))
+    there = [file for file in files if file.exists()] or [files[0]]
+    click.echo(set_clock(max(there, key=lambda file: file.stat().st_mtime if file.exists() else 0)))
 
 
 @command.command("usb-power")

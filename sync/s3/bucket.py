@@ -8,6 +8,7 @@ from typing import Protocol
 
 from firmware.config_sync import SyncSettings
 from sync import outbox
+from sync.logs import is_log
 from sync.moves import URGENT
 from sync.outbox import DueFile, Mark, Outbox
 from sync.s3.job import Event, Job, store_of, upload_of
@@ -176,5 +177,7 @@ class Bucket:
             self._host.postpone(file.fid, WAIT_S, "the store has another size or hash")
             return
         self._host.mark(outbox.file_stored(file.fid))
+        if is_log(file.recording_id):
+            file.path.unlink(missing_ok=True)
         if file.call_id:
             self._host.mark(outbox.uploaded(file, event.facts))

@@ -24,6 +24,8 @@ NAMES: dict[type, str] = {
     wire.Reported: "reported",
     wire.Command: "command",
     wire.Result: "result",
+    wire.CertRequest: "csr",
+    wire.CertAnswer: "cert",
 }
 
 

@@ -92,6 +92,8 @@ PAYLOADS = [
     wire.Reported(ver=8, applied=False, error="box.country: no"),
     wire.Command(id="c1", op="sync.now", not_after_ms=1795321796123),
     wire.Result(id="c1", state="done"),
+    wire.CertRequest(id="id-1", csr="-----BEGIN CERTIFICATE REQUEST-----"),
+    wire.CertAnswer(id="id-1", state="issued", cert="-----BEGIN CERTIFICATE-----"),
 ]
 ACKS: list[wire.Ack] = [
     wire.HelloAck(srv_ms=1, store="s", batch=True, ev_upto=1030, ev_gaps=((1012, 1013),), cfg_ver=8),

@@ -9,10 +9,12 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from firmware.clock import SystemClock
 from firmware.store import settings
@@ -21,6 +23,8 @@ from firmware.sync_desk import wish
 from sync.hooks.attempt import RETRY_S, Outcome, judge, post
 from sync.hooks.signing import new_secret, signature
 from tests.sync.box.box import Box, eventually
+
+SCHEMA = json.loads(files("sync").joinpath("schemas/webhook.json").read_text(encoding="utf-8"))
 
 
 def test_the_signature_is_that_of_the_specifications_own_example() -> None:
@@ -146,6 +150,8 @@ def test_what_happens_is_delivered_signed_and_only_once(box: Box, shop: Shop) ->
     eventually(lambda: len(shop.got) >= 4, what="two calls and their recordings")
     assert sorted(shop.types()) == ["call.ended", "call.ended", "recording.sealed", "recording.sealed"]
     assert all(verified(secret, head, body) for head, body in shop.got)
+    for _, body in shop.got:
+        Draft202012Validator(SCHEMA).validate(json.loads(body))
     assert len({head["webhook-id"] for head, _ in shop.got}) == 4
     told = {json.loads(body)["data"]["id"] for _, body in shop.got if json.loads(body)["type"] == "call.ended"}
     newest = box.rows("SELECT id FROM call ORDER BY boot_no DESC, started_boot_ns DESC LIMIT 2")
