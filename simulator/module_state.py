@@ -61,6 +61,8 @@ class Quirks:
     """+CLCC also lists a data session (EC20, EC25)."""
     wide: bool = False
     """Left at 16 kHz: 640 bytes each 20 ms (AT+CPCMFRM=1)."""
+    takes_no_uplink: bool = False
+    """What is written to its PCM port is not taken: the port fills up (callpilot: a starved port)."""
     urcs_elsewhere: bool = False
     """What it says by itself goes to another port until it is told otherwise (Quectel urcport)."""
     setport: str = "A1,A2;1,3,2,A2"

@@ -10,7 +10,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-_FREE = re.compile(r"AT\+(?:SPIC|CPIN|CICCID|CCID|CMGF|CNMI|CTZU|CLTS|UIMHOTSWAPON|COPS=|CSCS)", re.IGNORECASE)
+_FREE = re.compile(
+    r"AT[+^](?:SPIC|QPINC|QTRPIN|CPIN|CICCID|CCID|CMGF|CNMI|CTZU|CLTS|UIMHOTSWAPON|COPS=|CSCS)", re.IGNORECASE
+)
 """Understood while the card is locked; everything else about the network is +CME ERROR: 11 then."""
 
 
@@ -35,6 +37,8 @@ class SimCard:
     lock: str = ""
     """``PH-NET PIN``: the module takes no card of this operator."""
     codes: dict[str, str] = field(default_factory=lambda: {"*100#": "Balance 12.30 CNY"})
+    tells_tries_by: str = "AT+SPIC"
+    """The module's own command for the tries left: ``AT+SPIC``, ``AT+QPINC``, ``AT+QTRPIN`` (M95) or ``AT^CPIN?``."""
     refuses_messages: bool = False
     sent: list[str] = field(default_factory=list)
     """PDUs the box sent."""
@@ -42,6 +46,16 @@ class SimCard:
     unlocked: bool = False
     wants_text: bool = False
     _inbox: dict[int, tuple[str, bool]] = field(default_factory=dict)
+
+    def _tries(self) -> str:
+        """S76 24; Quectel EC2x AT manual 5.5, M95 AT manual 5.8; a Huawei E1550 said ``^CPIN: READY,,10,3,10,0``."""
+        pin, puk = self.pin_tries, self.puk_tries
+        return {
+            "AT+SPIC": f"+SPIC: {pin},{puk},3,10",
+            "AT+QPINC": f'+QPINC: "SC",{pin},{puk}',
+            "AT+QTRPIN": f"+QTRPIN: {pin},3,{puk},10",
+            "AT^CPIN?": f"^CPIN: {self.state},,{puk},{pin},10,3",
+        }[self.tells_tries_by]
 
     def receive(self, pdu: str) -> None:
         """A message comes from the network."""
@@ -91,8 +105,8 @@ class SimCard:
         ):
             return ["+CME ERROR: 12" if self.state == "SIM PUK" else "+CME ERROR: 11"]
         match upper.partition("=")[0]:
-            case "AT+SPIC":
-                return [f"+SPIC: {self.pin_tries},{self.puk_tries},3,10", "OK"]
+            case "AT+SPIC" | "AT+QPINC" | "AT+QTRPIN" | "AT^CPIN?" as asked:
+                return [self._tries(), "OK"] if asked == self.tells_tries_by else ["ERROR"]
             case "AT+CICCID" | "AT+CCID":
                 return [f"+ICCID: {self.iccid}", "OK"]
             case "AT+CREG?":

@@ -331,7 +331,8 @@ class SimModule:
             selector.register(self._wake_read, selectors.EVENT_READ)
             if self._ports is not None:
                 selector.register(self._ports.at, selectors.EVENT_READ)
-                selector.register(self._ports.pcm, selectors.EVENT_READ)
+                if not self.quirks.takes_no_uplink:
+                    selector.register(self._ports.pcm, selectors.EVENT_READ)
             ready = [key.fd for key, _ in selector.select(min(wait_s, 1.0))]
         if self._wake_read in ready:
             os.read(self._wake_read, 4096)

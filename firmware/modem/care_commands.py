@@ -15,6 +15,8 @@ class CareCommands:
 
     tries: Command
     """How many tries are left for PIN and PUK."""
+    tries_else: Command | None = None
+    """The same for older modules of the brand."""
     iccid: Command
     about: tuple[Command, ...]
     """Asked once, when the module is ready: they switch reports on, and read what does not change."""
@@ -56,6 +58,7 @@ BRANDS: Final[dict[str, CareCommands]] = {
     ),
     "quectel": CareCommands(
         tries=_ask('AT+QPINC="SC"', "+QPINC:"),  # Quectel EC2x AT manual 5.5
+        tries_else=_ask("AT+QTRPIN", "+QTRPIN:"),  # Quectel M95 AT manual 5.8
         iccid=_ask("AT+QCCID", "+QCCID:"),  # same manual; RoEdAl/asterisk-chan-quectel
         about=(*_ABOUT, _ask("AT+QSIMSTAT=1")),  # RoEdAl, IchthysMaranatha at_response.c
         state=(*_STATE, _ask("AT+QNWINFO", "+QNWINFO:"), _ask('AT+QCFG="ims"', "+QCFG:"), _CLOCK),

@@ -171,6 +171,8 @@ class SimCare:
 
     def _read_card(self) -> Dialogue:
         tries, card = yield [self._commands.tries, self._commands.iccid]
+        if not tries.ok and self._commands.tries_else is not None:
+            (tries,) = yield [self._commands.tries_else]
         pin, puk = _first(tries.lines, words.tries_left, (None, None))
         iccid = next((found for line in card.lines if (found := words.iccid(line))), None)
         self.status = replace(self.status, pin_tries=pin, puk_tries=puk, iccid=iccid)

@@ -29,6 +29,7 @@ def tries_left(line: str) -> tuple[int | None, int | None]:
     """Tries for PIN and PUK that are left, from whatever the brand calls it; None where it does not tell.
 
     ``+SPIC: 3,10,0,10`` (SIMCom: pin1, puk1, pin2, puk2), ``+QPINC: "SC",3,10`` (Quectel),
+    ``+QTRPIN: 3,3,10,10`` (Quectel M95: pin1, pin2, puk1, puk2),
     ``^CPIN: READY,10,3,10,3`` or ``^CPIN: SIM PIN,3,10,3,10,3`` (Huawei: puk, pin, puk2, pin2 last),
     ``+CPINR: SIM PIN,3,3`` (3GPP TS 27.007 8.65).
     """
@@ -38,6 +39,8 @@ def tries_left(line: str) -> tuple[int | None, int | None]:
         return numbers[0], numbers[1]
     if name == "+QPINC" and '"SC"' in rest and len(numbers) >= 2:
         return numbers[0], numbers[1]
+    if name == "+QTRPIN" and len(numbers) >= 4:
+        return numbers[0], numbers[2]
     if name == "^CPIN" and len(numbers) >= 4:
         puk, pin = numbers[-4:-2]
         return pin, puk
