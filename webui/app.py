@@ -17,7 +17,7 @@ from webui.feed.subscription import Subscription
 from webui.field_test import FieldTestDesk
 from webui.media import MediaFiles
 from webui.media_sweep import MediaSweep
-from webui.pages import account, audit, auth, calls, field_test, live, media, people, settings, tokens
+from webui.pages import account, audit, auth, calls, field_test, live, media, people, settings, sims, tokens
 from webui.services import Services
 from webui.translate import _
 from webui.users.audit import AuditLog
@@ -87,7 +87,7 @@ def create_app(
     i18n.install(app)
     assets.install(app)
     security.install(app, https=behind_proxy)
-    for page in (account, audit, auth, field_test, live, calls, media, people, settings, tokens):
+    for page in (account, audit, auth, field_test, live, calls, media, people, settings, sims, tokens):
         app.register_blueprint(page.blueprint)
     permissions.check_every_route(app)
     navigation.install(app)

@@ -43,6 +43,7 @@ RAIL = (
 
 SETTINGS: tuple[Place, ...] = (
     Place("field_test.index", "test", lambda: said("title"), lambda: said("about")),
+    Place("sims.index", "sim", lambda: _("SIM cards"), lambda: _("PIN, balance, messages, signal and minutes")),
     Place(
         "people.index",
         "users",
