@@ -18,6 +18,7 @@ from attrs import Attribute, field, frozen, validators
 from gpiozero.exc import GPIOZeroError
 
 from firmware.analog.dialler import CancelledError, Outlet, dial, flash
+from firmware.analog.inbox import Take, take_within
 from firmware.analog.line_timing import loop_timing
 from firmware.analog.pins import PortPins
 from firmware.analog.profile import Debounce, Port, load_profile
@@ -148,8 +149,17 @@ class FxoLine:
     options_type: ClassVar[type[FxoOptions]] = FxoOptions
     actions: ClassVar[frozenset[str]] = frozenset(action.value for action in LineAction)
 
-    def __init__(self, line: LineId, options: FxoOptions, sink: EventSink, clock: Clock) -> None:
-        """Raises `ConfigError` when the profile is missing or wrong."""
+    def __init__(
+        self,
+        line: LineId,
+        options: FxoOptions,
+        sink: EventSink,
+        clock: Clock,
+        *,
+        take: Take[_Item | None] = take_within,
+    ) -> None:
+        """``take`` waits in the time of ``clock``. Raises `ConfigError` when the profile is missing or wrong."""
+        self._take_within = take
         self._line = line
         self._options = options
         self._sink = sink
@@ -462,10 +472,7 @@ class FxoLine:
         return []
 
     def _next(self, wait_s: float) -> _Item | None:
-        try:
-            return self._inbox.get(timeout=max(0.0, wait_s))
-        except queue.Empty:
-            return None
+        return self._take_within(self._inbox, max(0.0, wait_s))
 
     def _make_up_for_lost_edges(self, pins: PortPins, levels: dict[Sensor, bool], watch: LoopWatch) -> list[LineEvent]:
         events: list[LineEvent] = []
