@@ -16,7 +16,7 @@ import numpy.typing as npt
 from simulator import fsk
 from simulator.mixer import RATE_HZ, Sound, level
 from simulator.networks import Network
-from simulator.tones import digits, pause, tone
+from simulator.tones import country_of, digits, pause, tone
 
 Edge = tuple[str, bool, float]
 """Sensor (``ring``, ``off_hook``, ``polarity``), its level, and when, seconds from the start."""
@@ -35,7 +35,7 @@ class ScriptedCall:
     answered: bool = False
     ended_s: float = 0.0
     how: str = "on_hook"
-    """What ended it: ``on_hook``, ``gave_up``, ``busy``, ``open_loop`` or ``reversal``."""
+    """What ended it: ``on_hook``, ``gave_up``, or a way in which a far end leaves (`Network.ends`)."""
 
 
 @dataclass
@@ -100,6 +100,11 @@ class LineScript:
         self.log[-1].number = number
         return self
 
+    def rings_back(self, code: str, times: int = 2) -> LineScript:
+        """The caller hears the other side ring."""
+        self._sound(np.tile(country_of(code).ringback(), times))
+        return self
+
     def talks(self, seconds: float) -> LineScript:
         n = round(seconds * RATE_HZ)
         noise = np.random.default_rng(self._dice.getrandbits(32)).standard_normal(n + 5)
@@ -118,12 +123,17 @@ class LineScript:
         return self
 
     def far_end_leaves(self, how: str, tone_s: float = 12.0) -> LineScript:
-        """``busy``, ``open_loop`` or ``reversal``; the handset is still up."""
+        """In one of the network's ways (`Network.ends`); the handset is still up."""
         self.log[-1].ended_s, self.log[-1].how = self.now_s, how
-        if how == "busy":
-            on_s, off_s = (ms / 1000 for ms in self.network.busy)
-            one = np.concatenate([tone(self.network.busy_hz, on_s), pause(off_s)])
-            self._sound(np.resize(one, round(tone_s * RATE_HZ)))
+        if how in ("busy", "congestion"):
+            cadence = self.network.busy if how == "busy" else self.network.congestion
+            parts = [
+                tone(self.network.busy_hz, ms / 1000) if n % 2 == 0 else pause(ms / 1000)
+                for n, ms in enumerate(cadence)
+            ]
+            self._sound(np.resize(np.concatenate(parts), round(tone_s * RATE_HZ)))
+        elif how == "dial":
+            self._sound(self._dial_tone(tone_s))
         elif how == "open_loop":
             self._edge("off_hook", False)
             self.rest(0.5)

@@ -69,6 +69,9 @@ COUNTRIES = {
     "DE": Country((1.0, 4.0), (425,), (425,), (425,), (0.48, 0.48)),
 }
 
+COUNTRIES["CA"] = COUNTRIES["US"]
+"""One numbering plan, one set of tones."""
+
 
 def country_of(code: str) -> Country:
     """What the street knows of a country. Raises KeyError for one it does not know."""

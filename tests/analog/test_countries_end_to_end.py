@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.signals.countries import profiles
+from firmware.signals.countries import Disconnect, profiles
 from firmware.store.transaction import Row
 from simulator.line_script import LineScript, ScriptedCall
 from simulator.networks import NETWORKS
@@ -33,12 +33,28 @@ def day(code: str) -> LineScript:
         script.lifts().rest(0.2).dials(DIALLED).rest(0.5)
         if how == "reversal":
             script.reversal(True)
+        if how == "dial":  # means something only once the box knows that somebody answered
+            script.rings_back(code).talks(6)
         script.talks(5).far_end_leaves(how).rest(3).hangs_up().rest(8)
     return script
 
 
 def test_the_street_knows_every_country_of_the_box() -> None:
     assert set(NETWORKS) == set(profiles())
+
+
+WAYS = {
+    Disconnect.BUSY_TONE: "busy",
+    Disconnect.CONGESTION_TONE: "congestion",
+    Disconnect.DIAL_TONE: "dial",
+    Disconnect.LOOP_OPEN: "open_loop",
+    Disconnect.REVERSAL: "reversal",
+}
+
+
+@pytest.mark.parametrize("code", sorted(NETWORKS))
+def test_the_street_ends_calls_in_every_way_that_the_profile_names(code: str) -> None:
+    assert {WAYS[way] for way in profiles()[code].disconnect} <= set(NETWORKS[code].ends)
 
 
 @pytest.mark.parametrize("code", sorted(NETWORKS))
