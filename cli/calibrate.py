@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict, replace
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from cli.context import Box, pass_box
 from cli.printing import json_option, print_json
 from firmware.analog.calibration import Verdict, judge
 from firmware.analog.profile import Debounce
+from firmware.signals.line_voltage import VoltageProposal, proposed
 from firmware.signals.loop_watch import Sensor
 from firmware.signals.raw_edges import RawEdge
 
@@ -29,16 +31,25 @@ class _Watch:
         self.since = answer["now_boot_ns"]
         self.levels = {Sensor(name): bool(level) for name, level in answer["levels"].items()}
         self.debounce = Debounce(**answer["debounce"])
+        self.volts: list[float] = []
+        self._volts_until = answer["now_boot_ns"]
 
     def _ask(self, since: int) -> dict[str, Any]:
         answer: dict[str, Any] = self._client.request("line.edges", line=self._line, since_boot_ns=since)
         return answer
+
+    def _keep_volts(self, answer: dict[str, Any]) -> None:
+        new = [(volts, at) for volts, at in answer["volts"] if at > self._volts_until]
+        if new:
+            self._volts_until = new[-1][1]
+            self.volts += [volts for volts, _ in new]
 
     def wait(self, quiet_ms: float, deadline_s: float) -> tuple[list[RawEdge], float]:
         """Edges until nothing moved for ``quiet_ms`` after the first one; what came by the deadline otherwise."""
         until_s = time.monotonic() + deadline_s
         while True:
             answer = self._ask(self.since)
+            self._keep_volts(answer)
             edges = [RawEdge(Sensor(name), bool(active), at / 1e6) for name, active, at in answer["edges"]]
             now_ms = answer["now_boot_ns"] / 1e6
             back = all(bool(level) == self.levels.get(Sensor(name)) for name, level in answer["levels"].items())
@@ -73,16 +84,21 @@ def command(box: Box, line: str, wait_s: float, as_json: bool) -> None:
         say("Step 2 of 2: lift the handset, wait five seconds, put it back.")
         hook, hook_until = watch.wait(_LAID_MS, wait_s)
     verdict = judge(ring, ring_until, hook, hook_until, idle=idle, now=watch.debounce)
-    _report(verdict, line, as_json)
+    volts = proposed(watch.volts) if watch.volts else None
+    if watch.volts and volts is None:
+        unseen = "the handset was lifted and the line's voltage did not show it: check the converter's wiring and ratio"
+        verdict = replace(verdict, faults=(*verdict.faults, unseen))
+    _report(verdict, volts, line, as_json)
     if verdict.faults:
         raise SystemExit(1)
 
 
-def _report(verdict: Verdict, line: str, as_json: bool) -> None:
+def _report(verdict: Verdict, volts: VoltageProposal | None, line: str, as_json: bool) -> None:
     times = {name: getattr(verdict.debounce, name) for name in ("ring_gap_ms", "ring_min_ms", "off_hook_ms")}
     times |= {"on_hook_ms": verdict.debounce.on_hook_ms, "polarity_ms": verdict.debounce.polarity_ms}
     if as_json:
-        print_json({"line": line, "faults": list(verdict.faults), "debounce": times})
+        found = None if volts is None else asdict(volts)
+        print_json({"line": line, "faults": list(verdict.faults), "debounce": times, "voltage": found})
         return
     for fault in verdict.faults:
         click.echo(f"{line}: {fault}.")
@@ -90,3 +106,8 @@ def _report(verdict: Verdict, line: str, as_json: bool) -> None:
         click.echo("The wiring is right. In the hat profile:\n\n[debounce]")
         for name, ms in times.items():
             click.echo(f"{name} = {ms}")
+        if volts is not None:
+            click.echo(
+                f"\nThe line has {volts.on_hook_v:g} V, and {volts.off_hook_v:g} V with the handset up. In the line's "
+                f'options:\n\n[lines.options]\non_hook_v = {volts.on_hook_v:g}\nhook_threshold = "{volts.rule.value}"'
+            )

@@ -13,6 +13,8 @@ from firmware.store.transaction import Row
 _HUM_DBFS = -45.0
 _CLIPPED_SHARE = 0.001
 _QUIET_SPEECH_DBFS = -42.0
+_FALLEN_V = 5.0
+"""Of the newer calls against the older ones."""
 
 
 @click.command("health")
@@ -29,7 +31,19 @@ def command(box: Box, line: str | None, calls: int, as_json: bool) -> None:
         return
     print_table(
         "Lines, over their last calls",
-        ["Line", "Calls", "Hum 50 Hz", "Hum 60 Hz", "Noise", "Speech", "Ring period", "No caller ID", "Remarks"],
+        [
+            "Line",
+            "Calls",
+            "Hum 50 Hz",
+            "Hum 60 Hz",
+            "Noise",
+            "Speech",
+            "On hook",
+            "Off hook",
+            "Ring period",
+            "No caller ID",
+            "Remarks",
+        ],
         [_row(health) for health in lines],
     )
 
@@ -37,11 +51,11 @@ def command(box: Box, line: str | None, calls: int, as_json: bool) -> None:
 def _row(health: Row) -> tuple[object, ...]:
     trend = health["trend"]
 
-    def level(name: str) -> str:
+    def level(name: str, unit: str = "dBFS") -> str:
         median, change = trend[name]["median"], trend[name]["change"]
         if median is None:
             return "-"
-        return f"{median:g} dBFS" + (f" ({change:+g})" if change else "")
+        return f"{median:g} {unit}" + (f" ({change:+g})" if change else "")
 
     period = health["ring_period_ms"]
     return (
@@ -51,6 +65,8 @@ def _row(health: Row) -> tuple[object, ...]:
         level("hum_60_dbfs"),
         level("noise_dbfs"),
         level("speech_dbfs"),
+        level("on_hook_v", "V"),
+        level("off_hook_v", "V"),
         "-" if period is None else f"{period / 1000:.1f} s",
         f"{health['without_caller_id']} of {health['incoming']}",
         "; ".join(_remarks(health)),
@@ -69,6 +85,9 @@ def _remarks(health: Row) -> list[str]:
     speech = health["trend"]["speech_dbfs"]["median"]
     if speech is not None and speech < _QUIET_SPEECH_DBFS:
         remarks.append("very quiet: turn the capture level up")
+    battery = health["trend"]["on_hook_v"]
+    if battery["change"] is not None and battery["change"] <= -_FALLEN_V:
+        remarks.append("its voltage falls: a wet cable or a failing exchange battery; tell the operator")
     if health["incoming"] >= 4 and health["without_caller_id"] * 2 > health["incoming"]:
         remarks.append("callers are seldom known: is caller ID ordered, and the country right?")
     return remarks

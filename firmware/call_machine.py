@@ -30,6 +30,7 @@ from firmware.events import (
     LineUp,
     OffHook,
     OnHook,
+    PlayRequested,
     PolarityReversed,
     Ring,
     RingPaused,
@@ -240,6 +241,14 @@ TABLE: dict[tuple[Phase, type[LineEvent]], Rule] = {
         talking=_rule(requests.flash_requested, TALKING),
         suspended=_rule(requests.refuse_phase, SUSPENDED),
     ),
+    **_rows(
+        PlayRequested,
+        idle=_rule(requests.refuse_phase, IDLE),
+        ringing=_rule(requests.refuse_phase, RINGING),
+        dialing=_rule(requests.play_requested, DIALING),
+        talking=_rule(requests.play_requested, TALKING),
+        suspended=_rule(requests.refuse_phase, SUSPENDED),
+    ),
 }
 
 WITHOUT_DEVICE: dict[type[LineEvent], Handler] = {
@@ -247,6 +256,7 @@ WITHOUT_DEVICE: dict[type[LineEvent], Handler] = {
     AnswerRequested: requests.refuse_lost,
     HangUpRequested: requests.refuse_lost,
     FlashRequested: requests.refuse_lost,
+    PlayRequested: requests.refuse_lost,
 }
 """The region of presence: without a device `ALWAYS_TO_TABLE` reach `TABLE`; what stands in neither is out of place."""
 

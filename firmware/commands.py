@@ -12,10 +12,12 @@ from firmware import certificates
 from firmware.annotation_commands import add_annotation_commands
 from firmware.edges_command import raw_edges
 from firmware.errors import RequestError
+from firmware.events import PlayRequested
 from firmware.identity import Identity
 from firmware.ipc.dispatcher import Dispatcher
 from firmware.live import Json, LiveView
 from firmware.ports import FoundDevice
+from firmware.prompts import load_prompt
 from firmware.runtime import LINE_REQUESTS, Runtime
 from firmware.settings import SettingsService
 from firmware.sim_commands import add_sim_commands
@@ -104,6 +106,7 @@ def commands(
         required: dict[str, type] = {"line": str, "number": str} if name == "line.dial" else {"line": str}
         optional: dict[str, type] = {"confirmed": bool} if name == "line.dial" else {}
         dispatcher.add(name, _line_request(runtime, event), required, optional)
+    dispatcher.add("line.play", lambda line, prompt: _play(runtime, line, prompt), {"line": str, "prompt": str})
     add_sim_commands(dispatcher, sims)
     add_annotation_commands(dispatcher, store)
     return dispatcher
@@ -114,6 +117,11 @@ def _of_another(key: str) -> str:
     if key not in ALARMS or not key.startswith("sync_"):
         raise RequestError("bad_request", f"no alarm {key!r} can be raised from outside the recorder")
     return key
+
+
+def _play(runtime: Runtime, line: str, prompt: str) -> Json:
+    runtime.ask(line, PlayRequested, pcm=load_prompt(prompt))
+    return {}
 
 
 def _line_request(runtime: Runtime, event: Any) -> Callable[..., Json]:

@@ -27,4 +27,5 @@ def raw_edges(runtime: Runtime, line: str, since_boot_ns: int) -> Json:
         "edges": [[sensor.value, active, at] for sensor, active, at in raw.edges],
         "levels": {sensor.value: active for sensor, active in raw.levels.items()},
         "debounce": asdict(raw.debounce),
+        "volts": [[round(volts, 2), at] for volts, at in raw.volts],
     }

@@ -101,6 +101,8 @@ class LineAction(StrEnum):
     HANG_UP = "hang_up"
     FLASH = "flash"
     """A hook flash: recall, or the register of a PBX."""
+    PLAY = "play"
+    """A prompt, into the call that the box holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,8 @@ class DriveLine:
     action: LineAction
     request: str
     number: str | None = None
+    pcm: bytes = b""
+    """What is to be played: s16le mono 8 kHz."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

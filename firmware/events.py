@@ -211,6 +211,14 @@ class FlashRequested(LineEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlayRequested(LineEvent):
+    """A person asks the box, which holds the line, to play ``pcm`` (s16le mono 8 kHz) into the call."""
+
+    request: str
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineAlarm(LineEvent):
     """The admin must know something about the device of a line, or (``raised`` False) need not any more.
 
@@ -221,6 +229,14 @@ class LineAlarm(LineEvent):
     key: str
     raised: bool = True
     params: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineVoltage(LineEvent):
+    """What an analog line's voltage was in, or before, the call that is up or has just ended. No part of the call."""
+
+    on_hook_v: float | None = None
+    off_hook_v: float | None = None
 
 
 LINE_EVENTS: tuple[type[LineEvent], ...] = (
@@ -246,8 +262,9 @@ LINE_EVENTS: tuple[type[LineEvent], ...] = (
     AnswerRequested,
     HangUpRequested,
     FlashRequested,
+    PlayRequested,
 )
-"""Every kind of line event but `LineAlarm`: the columns of the call machine's table."""
+"""Every kind of line event but `LineAlarm` and `LineVoltage`: the columns of the call machine's table."""
 
 
 def event_kind(event: LineEvent | type[LineEvent]) -> str:

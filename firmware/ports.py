@@ -69,7 +69,7 @@ class LineDriver(Protocol):
     options_type: ClassVar[type[Any]]
     """An attrs class: the driver's options in the settings, parsed and checked before the driver is made."""
     actions: ClassVar[frozenset[str]]
-    """What it can do beside listening: any of ``dial``, ``answer``, ``hang_up`` (`LineAction` values)."""
+    """What it can do beside listening: values of `firmware.effects.LineAction`."""
 
     def start(self) -> None: ...
 
@@ -94,6 +94,15 @@ class Flashing(Protocol):
 
     def flash(self) -> None:
         """Returns at once. Raises `DeviceError` when the box does not hold the line."""
+        ...
+
+
+@runtime_checkable
+class Playing(Protocol):
+    """A driver that can play into a call (``play`` in its actions)."""
+
+    def play(self, pcm: bytes) -> None:
+        """Returns at once. ``pcm``: s16le mono 8 kHz. Raises `DeviceError` when the box does not hold the line."""
         ...
 
 

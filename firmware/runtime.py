@@ -36,6 +36,7 @@ from firmware.events import (
     LineDown,
     LineEvent,
     LineUp,
+    LineVoltage,
     Tick,
 )
 from firmware.line_state import LineState
@@ -46,6 +47,7 @@ from firmware.ports import (
     Flashing,
     Levels,
     LineDriver,
+    Playing,
     Recorder,
     RecorderEvent,
     RecordingFailed,
@@ -58,7 +60,7 @@ from firmware.ports import (
 )
 from firmware.sim import SimReport
 from firmware.sound_facts import facts_of_sound
-from firmware.store.facts import Fact, HoleBegun, HoleEnded
+from firmware.store.facts import CallVoltage, Fact, HoleBegun, HoleEnded
 
 log = logging.getLogger("offhook.core")
 
@@ -234,6 +236,9 @@ class Runtime:
         if isinstance(event, LineAlarm):
             self._store.submit([_alarm_fact(event)])
             return
+        if isinstance(event, LineVoltage):
+            self._note_voltage(running, event)
+            return
         if isinstance(event, SimReport):
             self._store.submit([event])
             self._on_report(event)
@@ -254,6 +259,15 @@ class Runtime:
             self._store.submit([HoleEnded(line=event.line, until=event.at)])
         self._perform(running, effects)
         self._show(running)
+
+    def _note_voltage(self, running: RunningLine, event: LineVoltage) -> None:
+        state = running.state
+        call = state.call.id if state.call is not None else state.last_call
+        if call is not None:
+            known = CallVoltage(
+                call=call, line=event.line, at=event.at, on_hook_v=event.on_hook_v, off_hook_v=event.off_hook_v
+            )
+            self._store.submit([known])
 
     def _perform(self, running: RunningLine, effects: Sequence[Effect]) -> None:
         """Facts first, as one transaction; then what acts on the world."""
@@ -307,6 +321,8 @@ class Runtime:
                     running.driver.hang_up()
                 case LineAction.FLASH if isinstance(running.driver, Flashing):
                     running.driver.flash()
+                case LineAction.PLAY if isinstance(running.driver, Playing):
+                    running.driver.play(order.pcm)
         except DeviceError as error:
             self._reply(order.request, RequestError("device_lost", str(error)))
         else:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cli import calibrate, health
+from cli import calibrate, health, line_orders
 from cli.context import Box, pass_box
 from cli.printing import json_option, print_json, print_table
 
@@ -71,6 +71,8 @@ def found(box: Box, as_json: bool) -> None:
 
 command.add_command(calibrate.command)
 command.add_command(health.command)
+for _order in line_orders.COMMANDS:
+    command.add_command(_order)
 
 
 def _what(device: dict[str, Any]) -> str:

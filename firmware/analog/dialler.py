@@ -60,7 +60,7 @@ def dial(number: str, outlet: Outlet, *, by_pulses: bool, seized: Callable[[], N
         if by_pulses or outlet.speaker is None:
             _pulse(number, outlet.seize, stop)
         else:
-            _speak(tones(number), outlet.speaker, stop)
+            speak(tones(number), outlet.speaker, stop)
     except BaseException:
         outlet.seize(False)
         raise
@@ -121,7 +121,11 @@ def _pulse(number: str, seize: Callable[[bool], None], stop: threading.Event) ->
             time.sleep(_MAKE_S)
 
 
-def _speak(pcm: bytes, speaker: str, stop: threading.Event) -> None:
+def speak(pcm: bytes, speaker: str, stop: threading.Event) -> None:
+    """Returns when the last of ``pcm`` (s16le mono 8 kHz) has been played on the ALSA device ``speaker``.
+
+    Raises `DeviceError` when it is gone or cannot be opened; `CancelledError` when ``stop`` was set.
+    """
     import alsaaudio  # noqa: PLC0415 - a box that only listens needs no playback
 
     try:

@@ -14,18 +14,20 @@ from collections import deque
 from dataclasses import dataclass
 from typing import ClassVar
 
-from attrs import Attribute, field, frozen, validators
 from gpiozero.exc import GPIOZeroError
 
-from firmware.analog.dialler import CancelledError, Outlet, dial, flash
+from firmware.analog.converter import Converter
+from firmware.analog.dialler import CancelledError, Outlet, dial, flash, speak
+from firmware.analog.fxo_options import FxoOptions
 from firmware.analog.inbox import Take, take_within
 from firmware.analog.line_timing import loop_timing
 from firmware.analog.pins import PortPins
 from firmware.analog.profile import Debounce, Port, load_profile
 from firmware.analog.sound_hook import SoundTiming
 from firmware.analog.sound_watch import SoundPolicy, SoundSubstitute, SoundWatch
+from firmware.analog.voltage import VoltageMeter, Volts, VoltsLost
 from firmware.effects import LineAction
-from firmware.errors import ConfigError, DeviceError
+from firmware.errors import DeviceError
 from firmware.events import (
     CallEnded,
     DialStarted,
@@ -43,6 +45,7 @@ from firmware.log import redact
 from firmware.model import Instant, LineId, LineKind
 from firmware.ports import AudioSource, Clock, EventSink
 from firmware.signals.countries import CountryProfile, profile_of
+from firmware.signals.line_voltage import HookRule, VoltageSense
 from firmware.signals.loop_watch import LoopTiming, LoopWatch, Sensor
 from firmware.worker import Worker
 
@@ -54,59 +57,6 @@ _CHECK_S = 1.0
 _LATE_EDGE_S = 0.04
 """An edge may reach us so long after its moment; what rests on there being none waits for it."""
 _LOST = (OSError, GPIOZeroError, DeviceError)
-
-
-def _is_a_profile(_: object, __: Attribute[str], name: str) -> None:
-    try:
-        load_profile(name)
-    except ConfigError as error:
-        raise ValueError("; ".join(error.faults)) from error
-
-
-@frozen(kw_only=True)
-class FxoOptions:
-    """``[lines.options]`` of an analog line."""
-
-    profile: str = field(validator=_is_a_profile)
-    """Name of a hat profile (docs/hat-profiles.md), or the path of one."""
-    port: int = field(default=1, validator=validators.ge(1))
-    audio_device: str | None = None
-    """ALSA device to hear the line on, when it is not the profile's."""
-    audio_channel: int | None = field(default=None, validator=validators.optional(validators.ge(0)))
-    """Its channel, from 0; the first one when not given. Only with ``audio_device``."""
-    audio_channels: int | None = field(
-        default=None, validator=validators.optional([validators.ge(1), validators.le(32)])
-    )
-    """How many it has, when more than that; lines on one card must say the same. Only with ``audio_device``."""
-    country: str | None = None
-    """ISO 3166 code, when it is not the box's."""
-    on_hook_ms: int | None = field(
-        default=None, validator=validators.optional([validators.ge(50), validators.le(2000)])
-    )
-    """How long the handset must lie before the call is over: raise it to 1300 where long hook flashes are used."""
-    open_loop_ms: int | None = field(
-        default=None, validator=validators.optional([validators.ge(0), validators.le(2000)])
-    )
-    """A break of the loop that long, but shorter than ``on_hook_ms``, is the exchange's word that the far end has gone
-    (CPC). 0: never. Not given: as the country does it, where its hook flashes are shorter than that."""
-    reversal_ends: bool | None = None
-    """Polarity that goes back to normal ends a call. Not given: as the country does it."""
-    dial: str = field(default="tones", validator=validators.in_(("tones", "pulses")))
-    """How the box dials. Tones need a device that speaks to the line; without one it dials pulses."""
-    playback_device: str | None = field(default=None, validator=validators.optional(validators.min_len(1)))
-    """ALSA device that speaks to the line, when it is not the profile's."""
-    hook_by_sound: str = field(default=SoundPolicy.ON_LOSS.value, validator=validators.in_(tuple(SoundPolicy)))
-    """When the sound tells about the handset: ``never``; ``on_loss`` of the sensors; ``always``, also while they say
-    nothing although somebody talks."""
-
-    def __attrs_post_init__(self) -> None:
-        ports = len(load_profile(self.profile).ports)
-        if self.port > ports:
-            raise ValueError(f"'port' must be at most {ports} on this board, not {self.port}")
-        if self.audio_device is None and (self.audio_channel is not None or self.audio_channels is not None):
-            raise ValueError("'audio_channel' and 'audio_channels' are those of 'audio_device', which is missing")
-        if self.audio_channels is not None and (self.audio_channel or 0) >= self.audio_channels:
-            raise ValueError(f"'audio_channel' must be below 'audio_channels' ({self.audio_channels})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +80,17 @@ class _BySound:
 
 @dataclass(frozen=True, slots=True)
 class RawEdges:
-    """Edges (sensor, active, boot ns), the levels now, and the board's debounce times."""
+    """Edges (sensor, active, boot ns), the levels now, the board's debounce times, and voltages (volts, boot ns)."""
 
     edges: tuple[tuple[Sensor, bool, int], ...]
     levels: dict[Sensor, bool]
     debounce: Debounce
+    volts: tuple[tuple[float, int], ...] = ()
 
 
 _RAW_EDGES = 4000
 """More than a minute of ringing at 25 Hz."""
-_Item = _Edge | _Seize | _BySound
+_Item = _Edge | _Seize | _BySound | Volts | VoltsLost
 
 
 class FxoLine:
@@ -156,7 +107,7 @@ class FxoLine:
         sink: EventSink,
         clock: Clock,
         *,
-        take: Take[_Item | None] = take_within,
+        take: Take = take_within,
     ) -> None:
         """``take`` waits in the time of ``clock``. Raises `ConfigError` when the profile is missing or wrong."""
         self._take_within = take
@@ -171,9 +122,12 @@ class FxoLine:
         if self._port.hook_relay is None:
             # An instance can do less than its type: without a relay a line is only listened to.
             vars(self)["actions"] = frozenset()
+        elif self._speaker is None:
+            vars(self)["actions"] = self.actions - {LineAction.PLAY.value}
         self._inbox: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._worker = Worker(f"line-{line}", self._run)
         self._raw: deque[tuple[Sensor, bool, int]] = deque(maxlen=_RAW_EDGES)
+        self._raw_volts: deque[tuple[float, int]] = deque(maxlen=_RAW_EDGES)
         self._levels: dict[Sensor, bool] = {}
         self._loop_closed = threading.Event()
         self._pins: PortPins | None = None
@@ -241,10 +195,31 @@ class FxoLine:
         self._dialling = Worker(f"dial-{self._line}", lambda _: flash(self._outlet(pins), self._flash_s))
         self._dialling.start()
 
+    def play(self, pcm: bytes) -> None:
+        """Speaks ``pcm`` (s16le mono 8 kHz) to the line. Raises `DeviceError` when the box holds no line."""
+        self._needs_relay("play")
+        pins, speaker = self._pins, self._speaker
+        if speaker is None:
+            raise DeviceError(f"line {self._line}: nothing on this board speaks to the line (audio.playback)")
+        if pins is None or not pins.seized:
+            raise DeviceError(
+                f"line {self._line}: the box does not hold the line and cannot play; answer with it first"
+            )
+        if self._dialling is not None and self._dialling.alive:
+            raise DeviceError(f"line {self._line}: it is dialling or playing already")
+        self._dialling = Worker(f"play-{self._line}", lambda stop: self._play(pcm, speaker, stop))
+        self._dialling.start()
+
     def raw_edges(self, since_boot_ns: int) -> RawEdges:
         """What the sensors did since a moment, undebounced, and what they say now. For calibration, from any thread."""
         edges = tuple(edge for edge in self._raw.copy() if edge[2] > since_boot_ns)
-        return RawEdges(edges=edges, levels=dict(self._levels), debounce=self._profile.debounce)
+        volts = tuple(one for one in self._raw_volts.copy() if one[1] > since_boot_ns)
+        return RawEdges(edges=edges, levels=dict(self._levels), debounce=self._profile.debounce, volts=volts)
+
+    @property
+    def _speaker(self) -> str | None:
+        """ALSA device that speaks to the line."""
+        return self._options.playback_device or self._port.audio.playback
 
     def _needs_relay(self, what: str) -> None:
         if self._port.hook_relay is None:
@@ -265,8 +240,15 @@ class FxoLine:
     # --- on the dialling thread -------------------------------------------------------------------------------------
 
     def _outlet(self, pins: PortPins) -> Outlet:
-        speaker = self._options.playback_device or self._port.audio.playback
-        return Outlet(seize=pins.seize, loop_closed=self._loop_closed, ears=self.audio_source, speaker=speaker)
+        return Outlet(seize=pins.seize, loop_closed=self._loop_closed, ears=self.audio_source, speaker=self._speaker)
+
+    def _play(self, pcm: bytes, speaker: str, stop: threading.Event) -> None:
+        try:
+            speak(pcm, speaker, stop)
+        except CancelledError:
+            log.info("playing was cancelled", extra={"offhook": {"line": self._line}})
+        except _LOST as error:
+            log.warning("the box could not play", extra={"offhook": {"line": self._line, "reason": str(error)}})
 
     def _dial(self, number: str, pins: PortPins, stop: threading.Event) -> None:
         started = False
@@ -345,6 +327,7 @@ class FxoLine:
         ``by_sound``: what the line's sound made of it while the sensors were gone; the line is up already.
         """
         opened = self._clock.now()
+        meter = self._meter(pins)
         levels = {sensor: pin.read() for sensor, pin in pins.sensors.items()}
         self._levels = dict(levels)
         watch = LoopWatch(self._line, self._timing)
@@ -369,11 +352,10 @@ class FxoLine:
                     checked = self._clock.now()
                     if any(pin.read() != levels[sensor] for sensor, pin in pins.sensors.items()):
                         item = self._next(_LATE_EDGE_S)  # the edge is on its way, or it was lost
-                events = self._take(item, pins, levels, watch)
+                events = self._take(item, pins, levels, watch, meter)
                 self._note_loop(watch)
                 if up_at is None and not cut:
-                    for event in self._not_our_own(events):
-                        self._tell(event)
+                    self._tell_all(self._not_our_own(events), meter)
                 elif up_at is not None and self._clock.now().seconds_since(up_at) >= 0:
                     up_at = None
                     self._come_up(watch, by_sound)
@@ -383,9 +365,33 @@ class FxoLine:
         finally:
             if ears is not None:
                 ears.stop()
+            if meter is not None:
+                meter.stop()
+
+    def _meter(self, pins: PortPins) -> VoltageMeter | None:
+        """Reads the line's voltage, on a board that can. Raises `DeviceError` when its converter is not there."""
+        spec = self._port.voltage
+        if spec is None:
+            return None
+        meter = VoltageMeter(
+            self._line,
+            Converter(spec),
+            self._clock,
+            sense=VoltageSense(HookRule(self._options.hook_threshold), self._options.on_hook_v),
+            spare=frozenset(pins.sensors),
+            sink=self._inbox.put,
+            take=self._take_within,
+        )
+        meter.start()
+        return meter
 
     def _take(
-        self, item: _Item | None, pins: PortPins, levels: dict[Sensor, bool], watch: LoopWatch
+        self,
+        item: _Item | None,
+        pins: PortPins,
+        levels: dict[Sensor, bool],
+        watch: LoopWatch,
+        meter: VoltageMeter | None,
     ) -> list[LineEvent]:
         if isinstance(item, _Edge):
             levels[item.sensor] = item.active
@@ -393,10 +399,24 @@ class FxoLine:
         if isinstance(item, _Seize):
             pins.seize(item.on)
             return []
+        if isinstance(item, VoltsLost):
+            raise item.error
+        if isinstance(item, Volts):
+            return [] if meter is None else self._measured(item, watch, meter)
         if isinstance(item, _BySound):
             return self._heard_beside(item.event, watch)
         events = self._make_up_for_lost_edges(pins, levels, watch)
         return events + watch.advance(self._clock.now().plus_s(-_LATE_EDGE_S))
+
+    def _measured(self, volts: Volts, watch: LoopWatch, meter: VoltageMeter) -> list[LineEvent]:
+        """The voltage's own edges, as if pins had told them."""
+        self._raw_volts.append((volts.volts, volts.at.boot_ns))
+        events: list[LineEvent] = []
+        for edge in meter.sample(volts):
+            self._raw.append((edge.sensor, edge.active, volts.at.boot_ns))
+            self._levels[edge.sensor] = edge.active
+            events += watch.feed(edge.sensor, edge.active, volts.at)
+        return events + watch.advance(volts.at.plus_s(-_LATE_EDGE_S))
 
     def _note_loop(self, watch: LoopWatch) -> None:
         if watch.loop_closed:
@@ -483,6 +503,11 @@ class FxoLine:
                 levels[sensor] = active
                 events += watch.feed(sensor, active, self._clock.now())
         return events
+
+    def _tell_all(self, events: list[LineEvent], meter: VoltageMeter | None) -> None:
+        for event in events:
+            for told in (event,) if meter is None else meter.beside(event):
+                self._tell(told)
 
     def _tell(self, event: LineEvent) -> None:
         if isinstance(event, LineDown):

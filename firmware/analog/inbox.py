@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 T = TypeVar("T")
 
 
-class Take(Protocol[T]):
+class Take(Protocol):
     """Takes the oldest item of ``inbox``; None when none came within ``wait_s`` seconds of the line's own clock.
 
     Given to a driver beside its clock: whoever gives it a clock that does not run by itself gives it this too.

@@ -96,12 +96,33 @@ class Audio:
 
 
 @frozen(kw_only=True)
+class VoltageInput:
+    """A channel of an A/D converter that sees the line through a divider (high-impedance: 10 megohms and more)."""
+
+    device: str = field(validator=validators.min_len(1))
+    """The converter's name as the kernel has it (``ads1115``), or its folder when it has a slash in it."""
+    channel: str = field(default="voltage0", validator=validators.matches_re(r"voltage\d+(-voltage\d+)?"))
+    """As in the kernel's file names: ``voltage0``; ``voltage0-voltage1`` is a difference."""
+    volts_per_volt: float = field(default=1.0, converter=float)
+    """Volts of the line for each volt at the converter; below 0 when it is wired the wrong way round."""
+    offset_v: float = field(default=0.0, converter=float)
+    """Volts at the converter while the line has none: half its supply, on a board that tells polarity."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.volts_per_volt == 0:
+            raise ValueError("'volts_per_volt' must not be 0: it is the ratio of the divider")
+
+
+@frozen(kw_only=True)
 class Port:
     """One telephone socket of the board."""
 
     audio: Audio
     ring: InputPin
-    off_hook: InputPin
+    off_hook: InputPin | None = None
+    """Missing on a board that tells a lifted handset by ``voltage``."""
+    voltage: VoltageInput | None = None
+    """The line's voltage: tells battery, and a lifted handset and polarity where no pin does."""
     polarity: InputPin | None = None
     """Some boards cannot tell polarity: no answer supervision then."""
     hook_relay: OutputPin | None = None
@@ -109,6 +130,10 @@ class Port:
     battery: InputPin | None = None
     """Active while the exchange feeds the line (3 V and more, either way round): tells a cut line, and an open loop
     from a hook flash."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.off_hook is None and self.voltage is None:
+            raise ValueError("needs 'off_hook' (a loop sensor) or 'voltage' (an A/D converter) to see a lifted handset")
 
     def pins(self) -> Iterator[int | str]:
         """Every pin the port uses."""

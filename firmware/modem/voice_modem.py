@@ -95,7 +95,7 @@ class VoiceModemLine:
 
     kind: ClassVar[LineKind] = LineKind.ANALOG
     options_type: ClassVar[type[VoiceModemOptions]] = VoiceModemOptions
-    actions: ClassVar[frozenset[str]] = frozenset({"dial", "answer", "hang_up"})
+    actions: ClassVar[frozenset[str]] = frozenset({"dial", "answer", "hang_up", "play"})
 
     def __init__(self, line: LineId, options: VoiceModemOptions, sink: EventSink, clock: Clock) -> None:
         self._line = line

@@ -20,7 +20,7 @@ from firmware.ports import (
 )
 from firmware.sim import SimReport
 from firmware.store import alarms, boot, calls, found, ledger, line_health, lines, recordings, sims
-from firmware.store.facts import ClockSet, Fact, HoleBegun, HoleEnded, LineKnown
+from firmware.store.facts import CallVoltage, ClockSet, Fact, HoleBegun, HoleEnded, LineKnown
 from firmware.store.transaction import Transaction
 
 log = logging.getLogger("offhook.store")
@@ -81,6 +81,8 @@ def _apply(tx: Transaction, fact: Fact) -> str | None:  # noqa: PLR0912
             recordings.seal_failed(tx, fact)
         case LineMeasured():
             line_health.measured(tx, fact)
+        case CallVoltage():
+            line_health.voltage(tx, fact)
         case LineKnown():
             lines.known(tx, fact)
         case ClockSet(source=source):

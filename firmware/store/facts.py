@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from firmware.effects import Account, Fault, RaiseAlarm, ResolveAlarm, SaveCall
-from firmware.model import Instant, LineId, LineKind
+from firmware.model import CallId, Instant, LineId, LineKind
 from firmware.ports import (
     LineMeasured,
     RecordingClosed,
@@ -61,6 +61,17 @@ class ClockSet:
     source: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallVoltage:
+    """The line's voltage in the call ``call``; None: as it is known already, or not known."""
+
+    call: CallId
+    line: LineId
+    at: Instant
+    on_hook_v: float | None = None
+    off_hook_v: float | None = None
+
+
 Fact = (
     SaveCall
     | Account
@@ -74,6 +85,7 @@ Fact = (
     | SealFailed
     | LineMeasured
     | LineKnown
+    | CallVoltage
     | HoleBegun
     | HoleEnded
     | ClockSet

@@ -9,9 +9,11 @@ from typing import Any
 from sqlite_utils import Database
 
 from firmware.ports import LineMeasured
+from firmware.store.facts import CallVoltage
 from firmware.store.transaction import Row, Transaction, fetch
 
 _RING_PERIOD_S = (0.5, 8.0)
+_TRENDS = ("hum_50_dbfs", "hum_60_dbfs", "noise_dbfs", "speech_dbfs", "on_hook_v", "off_hook_v")
 
 
 def measured(tx: Transaction, fact: LineMeasured) -> None:
@@ -34,6 +36,16 @@ def measured(tx: Transaction, fact: LineMeasured) -> None:
     )
 
 
+def voltage(tx: Transaction, fact: CallVoltage) -> None:
+    """Kept as long as its call is; what is said later fills what was not known."""
+    tx.execute(
+        "INSERT INTO line_voltage (call_id, line, on_hook_v, off_hook_v) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (call_id) DO UPDATE SET on_hook_v = coalesce(on_hook_v, excluded.on_hook_v), "
+        "off_hook_v = coalesce(off_hook_v, excluded.off_hook_v)",
+        (fact.call, fact.line, fact.on_hook_v, fact.off_hook_v),
+    )
+
+
 def line_health(db: Database, *, line: str | None = None, calls: int = 20) -> list[Row]:
     """One HEALTH of docs/interfaces.md per analog line, from its last ``calls`` calls, newest first."""
     lines = fetch(db, "SELECT id FROM line WHERE kind = 'analog' AND (? IS NULL OR id = ?) ORDER BY id", [line, line])
@@ -53,14 +65,13 @@ def _of_line(db: Database, line: str, calls: int) -> Row:
             "started_utc_ms": call["started_utc_ms"],
             "ring_period_ms": _ring_period_ms(db, call["id"]),
             **_sound(db, call["id"]),
+            **_voltage(db, call["id"]),
         }
         for call in last
     ]
     incoming = [call for call in last if call["direction"] == "incoming"]
     nameless = sum(call["presentation"] == "unknown" for call in incoming)
-    trend = {
-        key: _trend([row[key] for row in rows]) for key in ("hum_50_dbfs", "hum_60_dbfs", "noise_dbfs", "speech_dbfs")
-    }
+    trend = {key: _trend([row[key] for row in rows]) for key in _TRENDS}
     return {
         "line": line,
         "calls": rows,
@@ -80,6 +91,11 @@ def _sound(db: Database, call: str) -> dict[str, Any]:
     )
     names = ("hum_50_dbfs", "hum_60_dbfs", "noise_dbfs", "speech_dbfs", "clipped_share")
     return {name: found[0][name] if found else None for name in names}
+
+
+def _voltage(db: Database, call: str) -> dict[str, Any]:
+    found = fetch(db, "SELECT on_hook_v, off_hook_v FROM line_voltage WHERE call_id = ?", [call])
+    return found[0] if found else {"on_hook_v": None, "off_hook_v": None}
 
 
 def _ring_period_ms(db: Database, call: str) -> int | None:

@@ -1,15 +1,15 @@
-"""Rules for what people ask of a line: dial, answer, hang up."""
+"""Rules for what people ask of a line: dial, answer, hang up, flash, play."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from firmware.effects import DriveLine, LineAction, Refuse
-from firmware.events import AnswerRequested, DialRequested, FlashRequested, HangUpRequested
+from firmware.events import AnswerRequested, DialRequested, FlashRequested, HangUpRequested, PlayRequested
 from firmware.line_state import LineState, Phase
 from firmware.transitions.pieces import Result
 
-Request = DialRequested | AnswerRequested | HangUpRequested | FlashRequested
+Request = DialRequested | AnswerRequested | HangUpRequested | FlashRequested | PlayRequested
 
 
 def _unsupported(state: LineState, action: LineAction, request: str) -> Refuse | None:
@@ -56,6 +56,13 @@ def flash_requested(state: LineState, event: FlashRequested) -> Result:
     if refusal := _unsupported(state, LineAction.FLASH, event.request):
         return state, (refusal,)
     return state, (DriveLine(line=state.line, action=LineAction.FLASH, request=event.request),)
+
+
+def play_requested(state: LineState, event: PlayRequested) -> Result:
+    """Play a prompt into the call the box holds."""
+    if refusal := _unsupported(state, LineAction.PLAY, event.request):
+        return state, (refusal,)
+    return state, (DriveLine(line=state.line, action=LineAction.PLAY, request=event.request, pcm=event.pcm),)
 
 
 def refuse_phase(state: LineState, event: Request) -> Result:

@@ -61,6 +61,7 @@ _FIELDS: dict[type[ev.LineEvent], dict[str, st.SearchStrategy[Any]]] = {
     ev.AnswerRequested: {"request": st.just("r2")},
     ev.HangUpRequested: {"request": st.just("r3")},
     ev.FlashRequested: {"request": st.just("r4")},
+    ev.PlayRequested: {"request": st.just("r5"), "pcm": st.just(b"")},
 }
 
 _GAPS_MS = st.one_of(st.integers(0, 50), st.integers(0, 500), st.integers(50, 4_000), st.integers(4_000, 40_000))
