@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,8 +152,14 @@ class Rows:
 class VirtualHouse:
     """One line of a country, from `begin` to `end`."""
 
-    def __init__(self, folder: Path, code: str) -> None:
+    def __init__(self, folder: Path, code: str, *, profile: str = PROFILE, options: str = "") -> None:
+        """``profile``: of the hat; ``options``: further ones of the line, as TOML."""
         self.time = VirtualTime()
+        self.before_step: Callable[[float], None] = lambda _at_s: None
+        """Called with each moment at which something else than an edge may change outside (a voltage)."""
+        self.outside_every_s = STEP_S
+        self._profile = load_profile(profile)
+        self._lines = f'profile = "{profile}"\n{options}'
         self._code = code
         self._database = folder / f"{code}.db"
         self._fifo = folder / f"{code}.fifo"
@@ -181,13 +187,14 @@ class VirtualHouse:
         gpiozero.Device.pin_factory = _Factory(self._chip, self.time)
         for sensor in ("ring", "off_hook", "polarity"):
             self._show(sensor, False, START)
+        self.before_step(0.0)
         self._store.start()
         document = (
             f'[box]\ncountry = "{self._code}"\n[[lines]]\nid = "{LINE}"\ndriver = "paced-fxo"\n'
-            f'[lines.options]\nprofile = "{PROFILE}"\naudio_device = "offhook_{self._code}"\n'
+            f'[lines.options]\n{self._lines}audio_device = "offhook_{self._code}"\n'
         )
         self._keeper.apply(parse(document))
-        self.time.settle(threads=1)
+        self.time.settle(threads=1 if self._profile.port(1).voltage is None else 2)
         assert self._ears.source is not None
         self._write(np.zeros(_FRAMES, dtype="<i2"))  # what opening the device takes away
         self._write(np.zeros(_FRAMES, dtype="<i2"))
@@ -243,7 +250,10 @@ class VirtualHouse:
             reader.conn.close()
 
     def _turn_until(self, moment: Instant) -> None:
-        self.time.advance(moment)
+        while (left_s := moment.seconds_since(self.time.now())) > 0:
+            step = min(left_s, self.outside_every_s)
+            self.time.advance(self.time.now().plus_s(step))
+            self.before_step(self.time.now().seconds_since(START))
         self._take_in()
 
     def _take_in(self) -> None:
@@ -265,5 +275,7 @@ class VirtualHouse:
         os.write(self._sound, pcm.tobytes())
 
     def _show(self, sensor: str, yes: bool, at: Instant) -> None:
-        pin = getattr(load_profile(PROFILE).port(1), sensor)
+        pin = getattr(self._profile.port(1), sensor)
+        if pin is None:
+            return  # a board without this sensor
         self._chip.drive(pin.pin, yes == pin.active_high, at.boot_ns)
