@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -23,13 +21,16 @@ from firmware.worker import Worker
 log = logging.getLogger("offhook.audio")
 
 RETRY_S = 60.0
-_NICENESS = 15
 
 Job = Callable[[], None]
 
 
 class Sealer:
-    """One worker, one queue. Raw files go only when `confirm` says that the result is in the database."""
+    """One worker, one queue. Raw files go only when `confirm` says that the result is in the database.
+
+    Its thread keeps the priority of the others on purpose: one that steps back and is put aside by a busy machine while
+    it holds the interpreter's lock holds up the capture of sound for seconds.
+    """
 
     def __init__(self, *, data_dir: Path, sink: EventSink, clock: Clock) -> None:
         self._data_dir = data_dir
@@ -121,8 +122,6 @@ class Sealer:
             self._sink(LineMeasured(line=header.line, at=self._clock.now(), recording=header.recording, health=health))
 
     def _run(self, stop: threading.Event) -> None:
-        with contextlib.suppress(OSError):  # only this thread steps back, not the process
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         while not stop.is_set():
             with self._ready:
                 self._busy = False
