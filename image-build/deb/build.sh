@@ -67,5 +67,5 @@ find "$root/usr" -type f ! -path '*/usr/bin/*' -exec chmod 644 {} +
 find "$root" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
 sed "s/@VERSION@/$version/; s/@SIZE@/$(du -sk --apparent-size "$root/usr" | cut -f1)/" "$here/control.in" >"$root/DEBIAN/control"
 (cd "$root" && find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
-dpkg-deb --build --root-owner-group -Zxz -z6 "$root" "$out/offhook_${version}_arm64.deb" >/dev/null
+dpkg-deb --build --root-owner-group -Zgzip -z6 "$root" "$out/offhook_${version}_arm64.deb" >/dev/null
 echo "$out/offhook_${version}_arm64.deb"
