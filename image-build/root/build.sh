@@ -17,6 +17,7 @@ register_emulation() { # arm64 programs run under qemu-user; a chroot or a conta
     [ -e $misc/qemu-aarch64 ] || cat /usr/lib/binfmt.d/qemu-aarch64.conf >$misc/register
 }
 
+if [ "${1:-}" = --emulation ]; then register_emulation; exit; fi
 versions=$(mktemp)
 trap 'rm -f "$versions"' EXIT
 "$here/resolve.sh" "$suite" >"$versions"
