@@ -52,7 +52,9 @@ def python(folder: Path) -> list[dict[str, Any]]:
         purl = f"pkg:pypi/{name.lower().replace('_', '-')}@{version}"
         licence = package["License-Expression"] or package["License"]
         if not licence or "\n" in licence:
-            classified = [line.rsplit(" :: ", 1)[1] for line in package.get_all("Classifier", []) if line.startswith("License ::")]
+            classified = [
+                line.rsplit(" :: ", 1)[1] for line in package.get_all("Classifier", []) if line.startswith("License ::")
+            ]
             licence = " OR ".join(classified)
         found.append(
             {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}
