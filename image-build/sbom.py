@@ -1,7 +1,7 @@
-"""Prints the software bill of materials of a slot (CycloneDX 1.5, JSON): Debian's packages and the Python packages of ours.
+"""Prints the software bill of materials of a slot (CycloneDX 1.5, JSON): Debian's packages and our Python packages.
 
-Usage: sbom.py ROOT VERSION EPOCH_S. Licences are those that the packages themselves declare; Debian's copyright files and
-the wheels' licence files stay in the slot.
+Usage: sbom.py ROOT VERSION EPOCH_S. Licences are those that the packages themselves declare; Debian's copyright files
+and the wheels' licence files stay in the slot.
 """
 
 from __future__ import annotations

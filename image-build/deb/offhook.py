@@ -5,6 +5,6 @@ import sys
 
 sys.path.insert(0, "/usr/lib/offhook/python")
 
-from cli.main import main  # noqa: E402
+from cli.main import main
 
 main()
