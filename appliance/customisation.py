@@ -1,7 +1,7 @@
 """What an owner wrote onto the card before its first start, in the formats that Raspberry Pi Imager makes.
 
-`user-data` and `network-config` (cloud-init), `custom.toml`, and `firstrun.sh`. They are read, never executed: of a script
-only the lines are understood that the Imager is known to write. Pure: text in, wishes out.
+`user-data` and `network-config` (cloud-init), `custom.toml`, and `firstrun.sh`. They are read, never executed: of a
+script only the lines are understood that the Imager is known to write. Pure: text in, wishes out.
 """
 
 from __future__ import annotations
@@ -126,8 +126,8 @@ def _network_config(text: str) -> Customisation:
     told = yaml.safe_load(text) or {}
     network = told.get("network", told)
     for about in (network.get("wifis") or {}).values():
-        for ssid, point in (about.get("access-points") or {}).items():
-            point = point or {}
+        for ssid, said in (about.get("access-points") or {}).items():
+            point = said or {}
             password = point.get("password") or (point.get("auth") or {}).get("password") or ""
             country = str(about.get("regulatory-domain") or "")
             return Customisation(wifi=Wifi(str(ssid), str(password), country, bool(point.get("hidden"))))
