@@ -27,10 +27,15 @@ systemd-sysusers --root="$root" 00-offhook-ids.conf
 
 # dpkg runs emulated; unpacking by this machine's dpkg-deb, and without byte-compiling each file of the wheels there.
 cp "$deb" "$root/tmp/offhook.deb"
-mv "$root/usr/bin/py3compile" "$root/usr/bin/py3compile.kept"
-ln -s /bin/true "$root/usr/bin/py3compile"
+# The presets below enable the units.
+for stub in py3compile deb-systemd-helper; do
+    mv "$root/usr/bin/$stub" "$root/usr/bin/$stub.kept"
+    ln -s /bin/true "$root/usr/bin/$stub"
+done
 chroot "$root" env DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io -i /tmp/offhook.deb >/dev/null
-mv -f "$root/usr/bin/py3compile.kept" "$root/usr/bin/py3compile"
+for stub in py3compile deb-systemd-helper; do mv -f "$root/usr/bin/$stub.kept" "$root/usr/bin/$stub"; done
+loose=$(awk -F: '$1 ~ /^offhook/ && $3 >= 420 {print $1}' "$root/etc/passwd")
+[ -z "$loose" ] || { echo "files/usr/lib/sysusers.d/00-offhook-ids.conf names no number for: $loose" >&2; exit 1; }
 rm "$root/tmp/offhook.deb"
 
 # Byte code: the wheels' is kept in the cache, ours is made each time.
