@@ -41,7 +41,7 @@ rm "$root/tmp/offhook.deb"
 # Byte code: the wheels' is kept in the cache, ours is made each time.
 compile() { chroot "$root" python3 -m compileall -q -j 2 --invalidation-mode unchecked-hash "$@"; }
 python=/usr/lib/offhook/python
-ours=$(cd "$root$python" && ls -d appliance cli firmware sync webui 2>/dev/null)
+ours=$(cat "$root$python"/offhook-*.dist-info/top_level.txt | grep -v '^simulator$')
 key=$(cd "$root$python" && find . -name '*.py' -type f | grep -vE "^\./($(echo "$ours" | paste -sd'|'))/" | LC_ALL=C sort |
     xargs cat "$root/usr/share/image-packages.tsv" | sha256sum | cut -c1-16)
 if [ ! -e "$cache/bytecode-$key.tar.zst" ]; then

@@ -33,9 +33,11 @@ find "$python" \( -name tests -o -name __pycache__ \) -type d -prune -exec rm -r
 find "$python" \( -name '*.pyx' -o -name '*.pxd' -o -name '*.c' -o -name '*.h' -o -name '*.a' \) -delete
 
 # Ours: what the wheel of this project holds, less the street outside.
+ours=$(sed -n '/^\[tool.setuptools.packages.find\]/,/^include/s/^include = //p' "$top/pyproject.toml" | tr -d '[]",*')
 copy=$work/source
 mkdir "$copy"
-(cd "$top" && git ls-files -z -- pyproject.toml README.md LICENSE THIRD-PARTY-NOTICES.md appliance cli firmware simulator sync webui |
+# shellcheck disable=SC2086 # a list
+(cd "$top" && git ls-files -z -- pyproject.toml README.md LICENSE THIRD-PARTY-NOTICES.md $ours |
     xargs -0 cp --parents -t "$copy")
 "$top/.venv/bin/python" -m pip wheel -q --no-deps --no-build-isolation -w "$work" "$copy"
 "$top/.venv/bin/python" -m zipfile -e "$work"/offhook-*.whl "$python"
