@@ -10,9 +10,8 @@ export SOURCE_DATE_EPOCH=$epoch
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/offhook-image
 
 archive=$("$here/root/build.sh")
-busybox=$("$here/root/busybox.sh")
 deb=$("$here/deb/build.sh" "$out")
-"$here/root/build.sh" --emulation
+"$here/root/emulation.sh"
 
 work=$(mktemp -d "$out/slot.XXXXXX")
 root=$work/root
@@ -79,7 +78,7 @@ VERSION_ID=$version
 IMAGE_VERSION=$version
 END
 
-"$here/initramfs/build.sh" "$root" "$kernel" "$busybox" "$root/boot/initrd.img"
+"$here/initramfs/build.sh" "$root" "$kernel" "$root/usr/bin/busybox" "$root/boot/initrd.img"
 mv "$root/boot/vmlinuz-$kernel" "$root/boot/vmlinuz"
 rm -rf "$root"/boot/firmware "$root"/boot/initrd.img-* "$root"/vmlinuz* "$root"/initrd.img*
 # The boot partition's own parts leave the slot; image.sh takes them from here.

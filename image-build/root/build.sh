@@ -10,14 +10,6 @@ suite=$(cat "$here/suite")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/offhook-image
 mkdir -p "$cache"
 
-register_emulation() { # arm64 programs run under qemu-user; a chroot or a container may not have it set up yet
-    [ "$(uname -m)" != aarch64 ] || return 0
-    local misc=/proc/sys/fs/binfmt_misc
-    [ -e $misc/register ] || mount -t binfmt_misc binfmt_misc $misc
-    [ -e $misc/qemu-aarch64 ] || cat /usr/lib/binfmt.d/qemu-aarch64.conf >$misc/register
-}
-
-if [ "${1:-}" = --emulation ]; then register_emulation; exit; fi
 versions=$(mktemp)
 trap 'rm -f "$versions"' EXIT
 "$here/resolve.sh" "$suite" >"$versions"
@@ -28,7 +20,7 @@ archive=$cache/root-$key.tar.zst
 if [ "${1:-}" = --path ]; then echo "$archive"; exit; fi
 if [ ! -e "$archive" ]; then
     echo "Building the root $key from $(wc -l <"$versions") packages" >&2
-    register_emulation
+    "$here/emulation.sh"
     options=()
     while read -r line; do
         case $line in '' | '#'*) ;; *) options+=(--dpkgopt="$line") ;; esac

@@ -1,8 +1,6 @@
 #!/bin/sh
 # Prints `name version` of every package a build would install now, sorted: the input that no file of ours holds.
-# Usage: resolve.sh SUITE                              all packages of the image
-#        resolve.sh SUITE --version-of PACKAGE         of one package
-#        resolve.sh SUITE --download PACKAGE FOLDER    fetch it, verified, without installing it
+# Usage: resolve.sh SUITE
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
@@ -26,16 +24,6 @@ Acquire::Languages "none";
 CONF
 # Apt on a host may be newer than the archive's files are meant for, never the other way round: an error is shown.
 APT_CONFIG="$work/conf" apt-get -qq update
-case ${2:-} in
-    --version-of)
-        APT_CONFIG="$work/conf" apt-cache policy "$3" | sed -n 's/^ *Candidate: //p'
-        exit
-        ;;
-    --download)
-        (cd "$4" && APT_CONFIG="$work/conf" apt-get -qq download "$3")
-        exit
-        ;;
-esac
 # shellcheck disable=SC2046 # package names hold no spaces
 APT_CONFIG="$work/conf" apt-get -qq -s install '?essential' $(grep -v '^#' "$here/../packages.txt") |
     sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) .*/\1 \2/p' | LC_ALL=C sort

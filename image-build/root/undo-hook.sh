@@ -8,5 +8,6 @@ while read -r path; do
 done <"$root/usr/share/build-native/list"
 : >"$root/var/lib/dpkg/diversions"
 rm -rf "$root/usr/share/build-native" "$root/usr/lib/$(uname -m)-linux-gnu" "$root/usr/lib64" "$root/lib64"
+for kernel in "$root"/usr/lib/modules/*; do depmod -b "$root" "$(basename "$kernel")"; done
 left=$(find "$root/usr" "$root/etc" -name '*.distrib' | head -3)
 [ -z "$left" ] || { echo "left over from the build: $left" >&2; exit 1; }
