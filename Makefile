@@ -18,6 +18,9 @@ help:
 	@echo "make vm-test           the same on a real kernel with simulated hardware (built once, 10 to 30 minutes)"
 	@echo "make power-cuts        cut the power of a recording box at any of its writes, and count what is lost"
 	@echo "make vendor            fetch the page's vendored assets again (needs Node)"
+	@echo "make deb               the Debian package for arm64, in out/"
+	@echo "make image             the image for an SD card and the signed update, in out/ (as root; docs/image.md)"
+	@echo "make image-test        the image in an emulator: page, call, update, roll-back, 20 stops (hours); image-torture: 100"
 	@echo "make install           install on this Raspberry Pi or Debian machine and keep it running"
 	@echo "make lock              renew the pinned requirements"
 
@@ -93,3 +96,24 @@ vm-test:
 power-cuts:
 	@setup/prepare.sh vm
 	$(PY)/python hil-tests/kernel/power_cut.py --cuts $(CUTS)
+
+# --- the image for an SD card (docs/image.md) ---
+.PHONY: deb image image-test image-ci image-torture
+IMAGE_TEST := $(PY)/pytest -c image-build/test/pytest.ini --rootdir image-build/test
+deb:
+	@setup/prepare.sh image
+	@image-build/deb/build.sh out
+	lintian --fail-on error,warning out/offhook_*_arm64.deb
+
+image:
+	@setup/prepare.sh image
+	@image-build/build.sh out
+
+image-test: image
+	$(IMAGE_TEST) image-build/test $(ARGS)
+
+image-ci: image
+	$(IMAGE_TEST) -m ci image-build/test $(ARGS)
+
+image-torture: image
+	OFFHOOK_STOPS=100 $(IMAGE_TEST) -m stops image-build/test $(ARGS)

@@ -9,7 +9,8 @@ read -r version epoch < <("$here/version.sh")
 export SOURCE_DATE_EPOCH=$epoch
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/offhook-image
 
-archive=$("$here/root/build.sh")
+# OFFHOOK_ROOT names a root that was built before, for work without a network; else it is the one of today's packages.
+archive=${OFFHOOK_ROOT:-$("$here/root/build.sh")}
 deb=$("$here/deb/build.sh" "$out")
 "$here/root/emulation.sh"
 

@@ -3,11 +3,15 @@
 # missing Debian packages, then a virtual environment in .venv with the pinned Python packages.
 set -eu
 cd "$(dirname "$0")/.."
-purpose=${1:?usage: setup/prepare.sh demo|test|vm}
+purpose=${1:?usage: setup/prepare.sh demo|test|vm|image}
 
 lists=setup/packages-demo.txt
 if [ "$purpose" = vm ]; then # the tests, on the test kernel
     lists="$lists setup/packages-vm.txt"
+    purpose=test
+fi
+if [ "$purpose" = image ]; then # the image, and its tests in an emulator
+    lists="$lists setup/packages-image.txt"
     purpose=test
 fi
 pins=requirements/runtime.txt

@@ -1,4 +1,4 @@
-"""The image in QEMU: a copy-on-write disk over it, the serial console, ssh where there is a network, and a hard stop."""
+"""The image in QEMU: a copy-on-write disk over it, its serial console, ssh where it has a network, and a hard stop."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def put_on_card(image: Path, files: dict[str, str], scratch: Path) -> None:
     """Writes files to the boot partition inside an image, as an owner does with the card in a computer."""
     for name, text in files.items():
         (scratch / name).write_text(text)
-        subprocess.run(["mcopy", "-o", "-i", f"{image}@@{BOOT_PARTITION}", str(scratch / name), f"::{name}"], check=True)
+        subprocess.run(
+            ["mcopy", "-o", "-i", f"{image}@@{BOOT_PARTITION}", str(scratch / name), f"::{name}"], check=True
+        )
 
 
 def card(base: Path, at: Path, size: str = "4G") -> Path:
@@ -144,12 +146,16 @@ class Machine:
             "root@127.0.0.1", command,
         ]  # fmt: skip
         try:
-            done = subprocess.run(line, capture_output=True, timeout=deadline_s * FACTOR, check=False, input=feed or b"")
+            done = subprocess.run(
+                line, capture_output=True, timeout=deadline_s * FACTOR, check=False, input=feed or b""
+            )
         except subprocess.TimeoutExpired as error:
             raise MachineError(f"not within {deadline_s * FACTOR:.0f} s: {command}") from error
         output = done.stdout.decode(errors="replace")
         if check and done.returncode != 0:
-            raise MachineError(f"{command}: {done.returncode}: {output[-1500:]} {done.stderr.decode(errors='replace')[-1500:]}")
+            raise MachineError(
+                f"{command}: {done.returncode}: {output[-1500:]} {done.stderr.decode(errors='replace')[-1500:]}"
+            )
         return output
 
     def wait_for_ssh(self, deadline_s: float = 600.0) -> None:
