@@ -30,7 +30,7 @@ fi
 cp -a "$wheels/." "$python/"
 # Tests and compilers' inputs of other people's packages; nothing of them runs on a box.
 find "$python" \( -name tests -o -name __pycache__ \) -type d -prune -exec rm -rf {} +
-find "$python" \( -name '*.pyx' -o -name '*.pxd' -o -name '*.c' -o -name '*.h' -o -name '*.a' \) -delete
+find "$python" \( -name '*.pyx' -o -name '*.pxd' -o -name '*.c' -o -name '*.h' -o -name '*.a' -o -name '_*_tests.*.so' \) -delete
 
 # Ours: what the wheel of this project holds, less the street outside.
 ours=$(sed -n '/^\[tool.setuptools.packages.find\]/,/^include/s/^include = //p' "$top/pyproject.toml" | tr -d '[]",*')
