@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from appliance import cloud
 from appliance.texts import text
 from firmware.update_wishes import Phase, Status, Wish, status
 
@@ -58,6 +59,7 @@ class Desk:
             other_version=other if other is not None else (before.other_version if before else ""),
         )
         self._put("status.json", asdict(told), mode=0o640)
+        cloud.tell(self._data, told)
 
     def told(self) -> Status | None:
         return status(self._data)

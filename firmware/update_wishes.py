@@ -109,14 +109,15 @@ def wish(run_dir: Path, wanted: Wish) -> str:
     folder = run_dir / "updates"
     folder.mkdir(mode=0o2770, parents=True, exist_ok=True)
     name = wanted.id or secrets.token_hex(8)
+    safe = re.sub(r"[^A-Za-z0-9._-]", "", name)[:40]
     content = {
         "id": name, "action": wanted.action, "by": wanted.by, "bundle": wanted.bundle, "when": wanted.when,
         "allow_downgrade": wanted.allow_downgrade,
     }  # fmt: skip
-    draft = folder / f".wish-{name}"
+    draft = folder / f".wish-{safe}"
     draft.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
     draft.chmod(0o660)
-    draft.replace(folder / f"wish-{name}.json")
+    draft.replace(folder / f"wish-{safe}.json")
     return name
 
 
@@ -141,7 +142,7 @@ def _wish(content: dict[str, Any]) -> Wish:
         bundle=str(content.get("bundle", "")),
         when=When(content.get("when", When.QUIET)),
         allow_downgrade=content.get("allow_downgrade") is True,
-        id=str(content["id"])[:40],
+        id=str(content["id"])[:100],
     )
     if made.action is Action.INSTALL and not _NAME.fullmatch(made.bundle):
         raise ValueError(made.bundle)

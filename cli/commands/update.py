@@ -130,3 +130,15 @@ def from_usb(box: Box, device: str) -> None:
 
     log.set_up("offhook-update")
     click.echo(usb.take_from(device, box.data, box.run_dir, running=machine.version()))
+
+
+@command.command("from-cloud", hidden=True)
+@click.option("--wishes", default="/run/offhook-sync", type=click.Path(path_type=Path), show_default=True)
+@pass_box
+def from_cloud(box: Box, wishes: Path) -> None:
+    """Works through the cloud's wishes (offhook-update-cloud.service runs this, as the sync process's user)."""
+    from appliance import cloud, machine  # noqa: PLC0415 - on an image only
+
+    log.set_up("offhook-update")
+    for line in cloud.serve(box.data, box.run_dir, wishes, running=machine.version()):
+        click.echo(line)
