@@ -14,7 +14,7 @@ from firmware.ports import Clock
 from firmware.store import boot
 from firmware.store.adopt import Orphan, adopt
 from firmware.store.copies import put_in_place
-from firmware.store.database import SCHEMA_VERSION, create_file, open_writer
+from firmware.store.database import SCHEMA_VERSION, WORKS_SINCE, create_file, open_writer
 from firmware.store.migrations import migrations
 from firmware.store.transaction import Transaction
 
@@ -41,6 +41,10 @@ def upgrade(db: Database) -> None:
     migrations.apply(db)
     with db.atomic():
         db.conn.execute("INSERT INTO meta (key, value) VALUES ('epoch', ?) ON CONFLICT DO NOTHING", (uuid.uuid4().hex,))
+        db.conn.execute(
+            "INSERT INTO meta (key, value) VALUES ('works_since', ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            (str(WORKS_SINCE),),
+        )
         db.conn.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 

@@ -14,6 +14,11 @@ from firmware.store.migrations import migrations
 SCHEMA_VERSION = len(migrations._migrations)
 """What `PRAGMA user_version` says of a database that this code can read and write."""
 
+WORKS_SINCE = 10
+"""The oldest schema whose software goes on working on a database of `SCHEMA_VERSION`, as it must after an update of the
+box that went back: steps since then only added. Set it to a step's number when that step takes something away, or
+changes what it means; do so one release after the last software that needs it (expand, then contract)."""
+
 BUSY_TIMEOUT_S = 5.0
 """How long a statement waits for another process's short transaction."""
 
@@ -53,10 +58,16 @@ def schema_version(db: Database) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
+def works_since(db: Database) -> int:
+    """The oldest schema whose software can work on this database, as its newest software wrote it down."""
+    row = db.execute("SELECT value FROM meta WHERE key = 'works_since'").fetchone()
+    return int(row[0]) if row else schema_version(db)
+
+
 def check_schema(db: Database, path: Path) -> None:
-    """Raises `StoreError` unless the database has exactly this code's schema."""
+    """Raises `StoreError` unless the database has this code's schema, or a newer one that only added to it."""
     version = schema_version(db)
-    if version > SCHEMA_VERSION:
+    if version > SCHEMA_VERSION and works_since(db) > SCHEMA_VERSION:
         raise StoreError(
             f"{path} has schema {version}, this software knows up to {SCHEMA_VERSION}: a newer Offhook wrote it. "
             "Install that version again, or restore the backup it made before its upgrade (offhook.db.schema-N.bak)"

@@ -60,7 +60,7 @@ def migrate(path: Path, clock: Clock | None = None) -> Migrated:
         version = schema_version(db)
         if version > SCHEMA_VERSION:
             check_schema(db, path)
-        if not faults and version == SCHEMA_VERSION:
+        if not faults and version >= SCHEMA_VERSION:
             return Migrated(created=False, from_version=version)
         if not faults:
             saved = backup(db, path.with_name(f"{path.name}.schema-{version}.bak"))

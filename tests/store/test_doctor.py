@@ -208,6 +208,7 @@ def test_damage_is_reported_with_what_to_do(world: World) -> None:
 
 def test_another_schema_is_a_finding(world: World) -> None:
     change(world, "PRAGMA user_version = 99")
+    change(world, "UPDATE meta SET value = '99' WHERE key = 'works_since'")
     assert codes(doctor.examine(world.data_dir)) == ["schema"]
 
 
