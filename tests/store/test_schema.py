@@ -82,11 +82,11 @@ def test_another_user_of_the_group_reads_after_a_clean_close_and_the_writer_goes
         "import sys; from pathlib import Path; from firmware.store.migrate import migrate; "
         "from firmware.store.database import open_writer; p = Path(sys.argv[1]); migrate(p); d = open_writer(p); "
         "d.execute(\"INSERT INTO meta VALUES (hex(randomblob(8)), '1')\"); "
-        "print(d.execute('SELECT count(*) FROM meta WHERE length(key) = 16').fetchone()[0]); d.close()"
+        "print(d.execute('SELECT count(*) FROM meta WHERE value = 1').fetchone()[0]); d.close()"
     )
     read = (
         "import sys; from pathlib import Path; from firmware.store.database import open_reader; "
-        "print(open_reader(Path(sys.argv[1])).execute('SELECT count(*) FROM meta WHERE length(key) = 16').fetchone()[0])"
+        "print(open_reader(Path(sys.argv[1])).execute('SELECT count(*) FROM meta WHERE value = 1').fetchone()[0])"
     )
     try:
         as_user(page, "import firmware")
