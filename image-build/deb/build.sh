@@ -29,6 +29,7 @@ if [ ! -e "$wheels" ]; then
 fi
 cp -a "$wheels/." "$python/"
 # Tests and compilers' inputs of other people's packages; nothing of them runs on a box.
+rm -rf "$python"/phonenumbers/{geodata,carrierdata,tzdata}
 find "$python" \( -name tests -o -name __pycache__ \) -type d -prune -exec rm -rf {} +
 find "$python" \( -name '*.pyx' -o -name '*.pxd' -o -name '*.c' -o -name '*.h' -o -name '*.a' -o -name '_*_tests.*.so' \) -delete
 
