@@ -17,7 +17,25 @@ from webui.feed.subscription import Subscription
 from webui.field_test import FieldTestDesk
 from webui.media import MediaFiles
 from webui.media_sweep import MediaSweep
-from webui.pages import account, audit, auth, calls, field_test, live, media, people, settings, sims, tokens
+from webui.pages import (
+    account,
+    audit,
+    auth,
+    call,
+    calls,
+    calls_bulk,
+    calls_export,
+    calls_views,
+    field_test,
+    live,
+    media,
+    people,
+    settings,
+    sims,
+    tokens,
+)
+from webui.search.index import SearchIndex
+from webui.search.keeper import SearchKeeper
 from webui.services import Services
 from webui.translate import _
 from webui.users.audit import AuditLog
@@ -28,8 +46,14 @@ from webui.users.second_factor import SecondFactor
 from webui.users.store import UserStore
 from webui.users.throttle import Throttle
 from webui.users.tokens import Tokens
+from webui.users.views import Views
 
 log = logging.getLogger("offhook.web")
+
+PAGES = (
+    account, audit, auth, live, calls, calls_bulk, calls_export, calls_views, call, field_test, media, people, settings,
+    sims, tokens,
+)  # fmt: skip
 
 FORM_BYTES_AT_MOST = 64 * 1024
 
@@ -53,6 +77,7 @@ def create_app(
     audit_log = AuditLog(users)
     hub = Hub()
     media_files = MediaFiles(data_dir=data_dir, cache_dir=cache_dir or data_dir / "web-cache")
+    search = SearchIndex(data_dir, cache_dir or data_dir / "web-cache")
     app.extensions["offhook"] = Services(
         data_dir=data_dir,
         run_dir=run_dir,
@@ -69,6 +94,9 @@ def create_app(
         sweep=MediaSweep(data_dir=data_dir, media=media_files),
         zone=BoxZone(data_dir),
         field_test=FieldTestDesk(data_dir, run_dir),
+        views=Views(users),
+        search=search,
+        search_keeper=SearchKeeper(search),
         by_address=Throttle(free_failures=5, first_wait_s=15.0, longest_wait_s=900.0),
         by_name=Throttle(free_failures=10, first_wait_s=5.0, longest_wait_s=60.0),
     )
@@ -87,7 +115,7 @@ def create_app(
     i18n.install(app)
     assets.install(app)
     security.install(app, https=behind_proxy)
-    for page in (account, audit, auth, field_test, live, calls, media, people, settings, sims, tokens):
+    for page in PAGES:
         app.register_blueprint(page.blueprint)
     permissions.check_every_route(app)
     navigation.install(app)

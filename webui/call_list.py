@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 import tomllib
 from collections import defaultdict
@@ -19,6 +18,7 @@ from firmware.errors import StoreError
 from firmware.store import settings
 from firmware.store.boot import corrected
 from firmware.store.database import open_reader
+from webui.search.places import BootRow
 
 PAGE_SIZE = 50
 
@@ -29,18 +29,21 @@ _CALLS = f"""
         {_STARTED} AS started_utc_ms,
         {corrected("answered_utc_ms", "answered_boot_ns", "ba")} AS answered_utc_ms,
         {corrected("ended_utc_ms", "ended_boot_ns", "be")} AS ended_utc_ms,
-        outcome, end_reason, flags
+        outcome, end_reason, flags,
+        (SELECT text FROM call_note WHERE call_id = call.id) AS note,
+        (SELECT json_group_array(tag) FROM call_tag WHERE call_id = call.id) AS tags,
+        EXISTS (SELECT 1 FROM call_review WHERE call_id = call.id) AS reviewed,
+        EXISTS (SELECT 1 FROM call_protection WHERE call_id = call.id) AS protected
     FROM call JOIN boot b ON b.boot_no = call.boot_no
         LEFT JOIN boot ba ON ba.boot_no = coalesce(call.answered_boot_no, call.boot_no)
         LEFT JOIN boot be ON be.boot_no = coalesce(call.ended_boot_no, call.boot_no)
         LEFT JOIN line ON line.id = call.line
 """  # noqa: S608  constants only
 _RECORDINGS = """
-    SELECT id, call_id, part, status, duration_ms, roles, cut_short, one_way, silent, flac_path, opus_path, error
+    SELECT id, call_id, line, part, status, duration_ms, roles, cut_short, one_way, silent, flac_path, opus_path, error,
+        peaks_path
     FROM recording
 """
-_CURSOR = re.compile(r"([0-9]{1,9})\.([0-9]{1,18})\.([\w.:-]{1,128})", re.ASCII)
-_PLACE = "(call.boot_no, call.started_boot_ns, call.id)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class RecordingRow:
 
     id: str
     call_id: str
+    line: str
     part: int
     status: str
     duration_ms: int | None
@@ -59,6 +63,7 @@ class RecordingRow:
     flac_path: str | None
     opus_path: str | None
     error: str | None
+    peaks_path: str | None = None
     gap_count: int = 0
     gap_ms: int = 0
 
@@ -88,6 +93,10 @@ class CallRow:
     outcome: str | None
     end_reason: str | None
     flags: frozenset[str]
+    note: str | None
+    tags: tuple[str, ...]
+    reviewed: bool
+    protected: bool
     recordings: tuple[RecordingRow, ...] = field(default=())
 
     @property
@@ -98,66 +107,47 @@ class CallRow:
         return max(0, self.ended_utc_ms - (self.answered_utc_ms or self.started_utc_ms))
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """A place in the list, on the clock that never jumps: setting the box's clock moves no call to another page."""
-
-    boot_no: int
-    started_boot_ns: int
-    call_id: str
-
-    @classmethod
-    def of(cls, call: CallRow) -> Cursor:
-        return cls(call.boot_no, call.started_boot_ns, call.id)
-
-    @classmethod
-    def parse(cls, text: str | None) -> Cursor | None:
-        """``<boot>.<ns>.<call id>`` as an address carries it; ``None`` for anything else."""
-        match = _CURSOR.fullmatch(text or "")
-        return None if match is None else cls(int(match[1]), int(match[2]), match[3])
-
-    def __str__(self) -> str:
-        return f"{self.boot_no}.{self.started_boot_ns}.{self.call_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class CallPage:
-    calls: tuple[CallRow, ...]
-    newer: Cursor | None
-    """Asks for the page before this one; ``None`` on the first."""
-    older: Cursor | None
-
-
 class CallReader:
     """Read-only view of the recorder's database; one per request."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def page(self, *, before: Cursor | None = None, after: Cursor | None = None) -> CallPage:
-        """Calls older than ``before``, or newer than ``after``, or the newest."""
-        upwards = after is not None and before is None
-        cursor = before or after
-        order = "ASC" if upwards else "DESC"
-        where = "" if cursor is None else f"WHERE {_PLACE} {'>' if upwards else '<'} (?, ?, ?)"
-        found = self._calls(
-            f"{where} ORDER BY call.boot_no {order}, call.started_boot_ns {order}, call.id {order} "
-            f"LIMIT {PAGE_SIZE + 1}",
-            () if cursor is None else (cursor.boot_no, cursor.started_boot_ns, cursor.call_id),
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For what only one page asks."""
+        return self._connection
+
+    def newest(self) -> list[CallRow]:
+        """The newest calls, without the search index's help."""
+        return self._calls(f"ORDER BY call.boot_no DESC, call.started_boot_ns DESC, call.id DESC LIMIT {PAGE_SIZE}", ())
+
+    def calls(self, call_ids: Sequence[str]) -> list[CallRow]:
+        """The calls of these ids, in this order; unknown ones are left out."""
+        found: dict[str, CallRow] = {}
+        for start in range(0, len(call_ids), 500):
+            some = call_ids[start : start + 500]
+            marks = ", ".join("?" * len(some))
+            found |= {call.id: call for call in self._calls(f"WHERE call.id IN ({marks})", some)}
+        return [found[call_id] for call_id in call_ids if call_id in found]
+
+    def line_labels(self) -> dict[str, str]:
+        """Every line there ever was, by id."""
+        return {
+            str(row["id"]): str(row["label"])
+            for row in self._connection.execute("SELECT id, label FROM line ORDER BY label, id")
+        }
+
+    def tags(self) -> list[str]:
+        """The tags in use, the most used first."""
+        rows = self._connection.execute("SELECT tag FROM call_tag GROUP BY tag ORDER BY count(*) DESC, tag LIMIT 200")
+        return [str(row["tag"]) for row in rows]
+
+    def boots(self) -> list[BootRow]:
+        rows = self._connection.execute(
+            "SELECT boot_no, first_utc_ms, first_boot_ns, offset_ms FROM boot ORDER BY boot_no"
         )
-        more, calls = len(found) > PAGE_SIZE, found[:PAGE_SIZE]
-        if upwards:
-            calls.reverse()
-        if not calls:
-            return CallPage((), None, None)
-        first, last = calls[0], calls[-1]
-        has_newer = more if upwards else before is not None
-        has_older = True if upwards else more
-        return CallPage(
-            tuple(calls),
-            newer=Cursor.of(first) if has_newer else None,
-            older=Cursor.of(last) if has_older else None,
-        )
+        return [BootRow(**dict(row)) for row in rows]
 
     def call(self, call_id: str) -> CallRow | None:
         found = self._calls("WHERE call.id = ?", (call_id,))
@@ -225,6 +215,8 @@ def open_calls(data_dir: Path) -> Iterator[CallReader]:
 def _call(row: sqlite3.Row, recordings: Sequence[RecordingRow]) -> CallRow:
     values: dict[str, Any] = dict(row)
     values["flags"] = frozenset(json.loads(values["flags"]))
+    values["tags"] = tuple(sorted(json.loads(values["tags"])))
+    values["reviewed"], values["protected"] = bool(values["reviewed"]), bool(values["protected"])
     return CallRow(**values, recordings=tuple(recordings))
 
 

@@ -14,6 +14,8 @@ from webui.feed.subscription import Subscription
 from webui.field_test import FieldTestDesk
 from webui.media import MediaFiles
 from webui.media_sweep import MediaSweep
+from webui.search.index import SearchIndex
+from webui.search.keeper import SearchKeeper
 from webui.users.audit import AuditLog
 from webui.users.audit_follow import AuditFollow
 from webui.users.passkeys import Passkeys
@@ -22,6 +24,7 @@ from webui.users.second_factor import SecondFactor
 from webui.users.store import UserStore
 from webui.users.throttle import Throttle
 from webui.users.tokens import Tokens
+from webui.users.views import Views
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,9 @@ class Services:
     sweep: MediaSweep
     zone: BoxZone
     field_test: FieldTestDesk
+    views: Views
+    search: SearchIndex
+    search_keeper: SearchKeeper
     by_address: Throttle
     by_name: Throttle
 
@@ -50,12 +56,14 @@ class Services:
         self.subscription.start()
         self.sweep.start()
         self.audit_follow.start()
+        self.search_keeper.start()
 
     def stop(self) -> None:
         self.hub.close()
         self.field_test.stop()
         self.sweep.stop()
         self.audit_follow.stop()
+        self.search_keeper.stop()
         self.subscription.stop()
 
 

@@ -19,6 +19,18 @@ def duration(ms: int | None) -> str:
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
+def offset(ms: int) -> str:
+    """``+00:11`` after, ``−00:02`` before the call began."""
+    seconds = round(abs(ms) / 1000)
+    shown = f"{seconds // 60:02d}:{seconds % 60:02d}" if seconds < 3600 else duration(abs(ms))
+    return f"{'−' if ms < 0 and seconds else '+'}{shown}"
+
+
+def place(ms: int) -> str:
+    """A place in a recording: ``01:23``, and with hours from an hour on."""
+    return offset(ms)[1:]
+
+
 def party(call: CallRow) -> str:
     """Who is at the other end, as well as the box knows."""
     return call.name or call.number or no_number(call.presentation)
@@ -95,7 +107,7 @@ def recording_state(recording: RecordingRow) -> str:
         "closed": _("Being prepared for listening"),
         "sealed": _("The sound file is missing"),
         "failed": _("The recording failed"),
-        "deleted": _("The sound was deleted by the retention rule"),
+        "deleted": _("The sound was deleted"),
     }.get(recording.status, recording.status)
 
 

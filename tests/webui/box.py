@@ -104,6 +104,17 @@ class Database:
         base = folder.relative_to(self.data_dir)
         return {"flac_path": str(base / f"{name}.flac"), "opus_path": str(base / f"{name}.opus")}
 
+    def annotate(self, sql: str, call: str, *values: object) -> None:
+        """Changes what people wrote to a call, and enters that it changed, as the recorder does."""
+        self.conn.execute(sql, values)
+        self._insert("annotation", {"call_id": call, "what": "x", "by": "anna", "at_utc_ms": NOW_MS})
+
+    def note(self, call: str, text: str) -> None:
+        self.annotate("INSERT OR REPLACE INTO call_note VALUES (?, ?, 'anna', 1)", call, call, text)
+
+    def tag(self, call: str, tag: str) -> None:
+        self.annotate("INSERT INTO call_tag VALUES (?, ?)", call, call, tag)
+
     def settings(self, document: str) -> None:
         self._insert("setting", {"document": document, "applied_utc_ms": 0, "applied_by": "test"})
 

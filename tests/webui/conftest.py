@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,20 @@ def owner(app: Flask, run_dir: Path) -> FlaskClient:
     client = app.test_client()
     make_admin(client, run_dir)
     return client
+
+
+@pytest.fixture
+def restrict(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[frozenset[str]], None]:
+    """From then on everybody sees only these lines."""
+    users = app.extensions["offhook"].users
+    whole = users.session_user
+
+    def only(lines: frozenset[str]) -> None:
+        monkeypatch.setattr(
+            users, "session_user", lambda token: replace(user, lines=lines) if (user := whole(token)) else None
+        )
+
+    return only
 
 
 @pytest.fixture

@@ -126,3 +126,19 @@ def m0002_people(db: Database) -> None:
         CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
         """
     )
+
+
+@migrations()
+def m0003_views(db: Database) -> None:
+    """Filters of the call list that a person keeps under a name."""
+    db.execute(
+        """
+        CREATE TABLE view (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            user_id INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+            name TEXT NOT NULL COLLATE NOCASE,
+            query TEXT NOT NULL,
+            UNIQUE (user_id, name)
+        ) STRICT
+        """
+    )

@@ -1,14 +1,32 @@
-// Keeps the rows that are on the page true while calls go on; new calls come in at the top only when nobody is disturbed.
+// Keeps the rows that are on the page true while calls go on; new calls wait behind a button, so no row moves under the reader.
 import { stream } from "./stream.js";
+import { fill } from "./words.js";
 
 const WAIT_MS = 250; // one call changes several times at once: ask for its row once
 
 class CallList extends HTMLElement {
   #due = new Map();
+  #stop = new AbortController();
 
   connectedCallback() {
-    stream.addEventListener("call", (event) => this.#changed(event.detail.call.id));
-    stream.addEventListener("recording", (event) => this.#changed(event.detail.recording.call_id));
+    const on = (kind, act) => stream.addEventListener(kind, (event) => act(event.detail), { signal: this.#stop.signal });
+    on("call", ({ call }) => this.#changed(call.id));
+    on("recording", ({ recording }) => this.#changed(recording.call_id));
+    this.addEventListener("change", (event) => this.#picked(event.target));
+    this.addEventListener("submit", (event) => this.#submitted(event));
+    // Enter in a sheet means that sheet's own button, not the first one of the form around it.
+    this.addEventListener("keydown", (event) => {
+      const sheet = event.key === "Enter" && event.target.matches("input") && event.target.closest("dialog");
+      if (!sheet) return;
+      event.preventDefault();
+      sheet.querySelector("[formaction]").click();
+    });
+    this.addEventListener("htmx:afterSwap", () => this.#filterMoved());
+    this.#picked(this);
+  }
+
+  disconnectedCallback() {
+    this.#stop.abort();
   }
 
   #changed(id) {
@@ -19,25 +37,56 @@ class CallList extends HTMLElement {
   async #refresh(id) {
     this.#due.delete(id);
     const row = this.querySelector(`[data-call="${CSS.escape(id)}"]`);
-    if (row && [...row.querySelectorAll("audio")].some((audio) => !audio.paused)) return;
-    if (!row && this.dataset.firstPage !== "yes") return;
+    if (!row) {
+      const button = this.querySelector("[data-new]");
+      if (button && this.querySelector("#results").dataset.first === "yes") button.hidden = false;
+      return;
+    }
+    if (row.contains(document.activeElement) || [...row.querySelectorAll("audio")].some((audio) => !audio.paused)) return;
     const answer = await fetch(this.dataset.rowAddress.replace("CALL", encodeURIComponent(id)));
     if (!answer.ok) return;
     const made = document.createElement("template");
     made.innerHTML = await answer.text(); // from our own templates, which escape everything
     const fresh = made.content.querySelector("li");
-    if (row) {
-      row.replaceWith(fresh);
-    } else if (this.#undisturbed()) {
-      this.querySelector(".day").after(fresh);
-    } else {
-      this.querySelector("[data-new]").hidden = false;
-    }
+    fresh.querySelector("[data-pick]").checked = row.querySelector("[data-pick]").checked;
+    row.replaceWith(fresh);
   }
 
-  #undisturbed() {
-    const day = this.querySelector(".day");
-    return day !== null && window.scrollY < 80 && !this.contains(document.activeElement);
+  #picked(target) {
+    const bar = this.querySelector("[data-bulk]");
+    if (!bar) return;
+    const picks = [...this.querySelectorAll("[data-pick]")];
+    const all = bar.querySelector("[data-all-here]");
+    if (target === all) for (const pick of picks) pick.checked = all.checked;
+    const count = picks.filter((pick) => pick.checked).length;
+    all.checked = count === picks.length && count > 0;
+    all.indeterminate = count > 0 && count < picks.length;
+    bar.hidden = count === 0;
+    const place = bar.querySelector("[data-count]");
+    place.textContent = fill(place.dataset.words, { n: count });
+  }
+
+  // One form for all that is done to the chosen calls: a reason that belongs to another sheet must not be sent along.
+  #submitted(event) {
+    const form = event.target;
+    if (form.id !== "bulk") return;
+    const sheet = event.submitter?.closest("dialog");
+    for (const input of form.querySelectorAll("[data-reason]")) input.disabled = !sheet?.contains(input);
+    const reason = sheet?.querySelector("[data-reason]");
+    if (reason && !reason.value.trim()) {
+      event.preventDefault();
+      event.stopPropagation();
+      reason.focus();
+      reason.setAttribute("aria-invalid", "true");
+    }
+    if (event.submitter?.dataset.again !== undefined) setTimeout(() => delete form.dataset.sent, 0);
+  }
+
+  // The address has the new filters: what else on the page carries them follows.
+  #filterMoved() {
+    const form = document.querySelector("[data-view-form] [name=filter]");
+    if (form) form.value = location.search.slice(1);
+    this.#picked(this);
   }
 }
 customElements.define("call-list", CallList);
