@@ -25,15 +25,12 @@ cp -r --no-preserve=ownership "$here/files/." "$root/"
 install -m 644 "$keyring" "$root/etc/rauc/keyring.pem"
 systemd-sysusers --root="$root" 00-offhook-ids.conf
 
-# dpkg runs emulated; unpacking by this machine's dpkg-deb, and without byte-compiling each file of the wheels there.
+# dpkg runs emulated, what it starts does not; byte-compiling each file of the wheels is left out there.
 cp "$deb" "$root/tmp/offhook.deb"
-# The presets below enable the units.
-for stub in py3compile deb-systemd-helper; do
-    mv "$root/usr/bin/$stub" "$root/usr/bin/$stub.kept"
-    ln -s /bin/true "$root/usr/bin/$stub"
-done
+"$here/root/extract-hook.sh" "$root"
 chroot "$root" env DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io -i /tmp/offhook.deb >/dev/null
-for stub in py3compile deb-systemd-helper; do mv -f "$root/usr/bin/$stub.kept" "$root/usr/bin/$stub"; done
+"$here/root/undo-hook.sh" "$root"
+rm "$root/tmp/offhook.deb"
 loose=$(awk -F: '$1 ~ /^offhook/ && $3 >= 420 {print $1}' "$root/etc/passwd")
 [ -z "$loose" ] || { echo "files/usr/lib/sysusers.d/00-offhook-ids.conf names no number for: $loose" >&2; exit 1; }
 rm "$root/tmp/offhook.deb"

@@ -69,6 +69,8 @@ class Machine:
     key: Path | None = None
     more: list[str] = field(default_factory=list)
     name: str = "run"
+    log_writes: Path | None = None
+    """Every write and flush of the disk goes into this file (QEMU's blklogwrites)."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -100,9 +102,18 @@ class Machine:
         return [
             *("-cpu", "cortex-a72", "-smp", "2", "-m", "1024", "-accel", "tcg,thread=multi,tb-size=512"),
             *("-bios", str(UBOOT), "-serial", "chardev:console"),
-            *("-drive", f"file={self.disk},if=none,id=card,format={format_of(self.disk)},cache=writeback"),
+            *self._disk(),
             *("-device", "virtio-blk-pci,drive=card", "-netdev", f"user,id=lan,{forwards}"),
             *("-device", "virtio-net-pci,netdev=lan,romfile=", "-device", "virtio-rng-pci", "-device", "i6300esb"),
+        ]  # fmt: skip
+
+    def _disk(self) -> list[str]:
+        if self.log_writes is None:
+            return ["-drive", f"file={self.disk},if=none,id=card,format={format_of(self.disk)},cache=writeback"]
+        return [
+            "-blockdev", f"driver=file,filename={self.disk},node-name=disk",
+            "-blockdev", f"driver=file,filename={self.log_writes},node-name=log",
+            "-blockdev", "driver=blklogwrites,file=disk,log=log,node-name=card",
         ]  # fmt: skip
 
     def _raspi(self) -> list[str]:
