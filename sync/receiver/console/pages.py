@@ -28,7 +28,7 @@ def add(app: Flask, opened: Opener, zone: tzinfo) -> None:
             "clock": lambda utc_ms: _clock(utc_ms, zone),
             "zone": datetime.now(zone).tzname() if str(zone) == "UTC" else str(zone),
             "ago": _ago,
-            "span": _span,
+            "talked": _talked,
             "size": _size,
             "playable": playable,
         }
@@ -123,8 +123,11 @@ def _ago(utc_ms: int | None) -> str:
     return say("just_now")
 
 
-def _span(from_ms: int | None, to_ms: int | None) -> str:
-    """Hours, minutes and seconds; a dash while the call lasts."""
+def _talked(call: dict[str, Any]) -> str:
+    """Hours, minutes and seconds of the conversation; a dash while it lasts, and when there was none."""
+    from_ms, to_ms = call["answered_utc_ms"], call["ended_utc_ms"]
+    if from_ms is None and call["outcome"] in ("answered", "unsupervised"):
+        from_ms = call["started_utc_ms"]
     if not from_ms or not to_ms or not 0 <= to_ms - from_ms < 10 * 86_400_000:
         return "–"
     minutes, seconds = divmod(round((to_ms - from_ms) / 1000), 60)

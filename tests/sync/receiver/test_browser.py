@@ -57,7 +57,7 @@ def filled(tmp_path: Path) -> Iterator[Cloud]:
         start = now_ms - (n + 1) * 400_000
         data = {"id": f"call-{n}", "line": "fxo-1", "direction": direction, "status": status, "outcome": outcome,
                 "number": number, "name": name, "presentation": presentation, "started_utc_ms": start,
-                "ended_utc_ms": start + 83_000 * n if outcome else None}  # fmt: skip
+                "ended_utc_ms": start + 95_000 * (n + 1) if outcome else None}  # fmt: skip
         content = flac + bytes([n])
         sealed = {"id": f"rec-{n}", "call_id": f"call-{n}", "part": 1, "status": "sealed",
                   "files": [{"fid": box.fid_of(content), "codec": "flac", "size": len(content)}]}  # fmt: skip
