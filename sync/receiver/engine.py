@@ -63,13 +63,13 @@ class Engine:
         batch = sorted(batch, key=sender)  # a box's own messages keep their order
         keys = [message_key(delivery.topic, delivery.payload) for delivery in batch]
         self._suspects.take(keys)
+        messages = [self._message(delivery, key) for delivery, key in zip(batch, keys, strict=True)]
         outcomes: Sequence[Outcome] = ()
         try:
-            with self._storage.transaction() as tx:
-                outcomes = [self._one(tx, delivery, key) for delivery, key in zip(batch, keys, strict=True)]
+            outcomes = self._together(messages) or self._one_by_one(batch, messages)
         except StorageFullError as error:
             log.error("%s", error)
-            outcomes = self._all_must_wait([parse(one.topic, one.payload) for one in batch], error)
+            outcomes = self._all_must_wait(messages, error)
         _tell(outcomes)
         yield coalesced([reply for outcome in outcomes for reply in outcome.replies])
         for file in dict.fromkeys(outcome.finish for outcome in outcomes if outcome.finish):
@@ -88,20 +88,37 @@ class Engine:
             log.error("%s", error)
             return self._all_must_wait([file], error)
 
-    def _one(self, tx: Transaction, delivery: Delivery, key: str) -> Outcome:
-        at_ms = self._now_ms()
+    def _message(self, delivery: Delivery, key: str) -> Inbound:
         if self._suspects.condemned(key):
-            message: Inbound = Poison(
+            return Poison(
                 topic=delivery.topic, reason="this message ended the receiver several times", payload=delivery.payload
             )
-        else:
-            message = parse(delivery.topic, delivery.payload)
+        return parse(delivery.topic, delivery.payload)
+
+    def _together(self, messages: Sequence[Inbound]) -> list[Outcome]:
+        """Nearly always all of them are well, and nobody pays for the means to undo one. Nothing when one is not."""
+        try:
+            with self._storage.transaction() as tx:
+                return [self._handled(tx, message) for message in messages]
+        except StorageAwayError:
+            raise
+        except (StorageFullError, *self._unfit):
+            return []
+
+    def _one_by_one(self, batch: Sequence[Delivery], messages: Sequence[Inbound]) -> list[Outcome]:
+        with self._storage.transaction() as tx:
+            return [self._one(tx, delivery, message) for delivery, message in zip(batch, messages, strict=True)]
+
+    def _handled(self, tx: Transaction, message: Inbound) -> Outcome:
         dev = getattr(message, "dev", None)
         if dev is not None:
             tx.enter(dev)
+        return self._receiver.handle(tx, message, at_ms=self._now_ms())
+
+    def _one(self, tx: Transaction, delivery: Delivery, message: Inbound) -> Outcome:
         try:
             with tx.savepoint():
-                return self._receiver.handle(tx, message, at_ms=at_ms)
+                return self._handled(tx, message)
         except StorageAwayError:
             raise  # nothing more can be asked in this transaction
         except StorageFullError as error:
@@ -112,11 +129,11 @@ class Engine:
                 topic=delivery.topic,
                 reason=f"{type(error).__name__}: {error}",
                 payload=delivery.payload,
-                dev=dev,
+                dev=getattr(message, "dev", None),
                 fid=getattr(message, "fid", None),
             )
             with tx.savepoint():
-                return self._receiver.refuse(tx, poison, at_ms=at_ms)
+                return self._receiver.refuse(tx, poison, at_ms=self._now_ms())
 
     def _all_must_wait(self, messages: Sequence[Inbound | Complete], why: StorageFullError) -> list[Outcome]:
         """Not even the commit found room: the files' boxes are told; records come again by themselves."""

@@ -27,6 +27,7 @@ class SqlTransaction:
     def __init__(self, rows: Rows, store_epoch: str) -> None:
         self._rows = rows
         self._store_epoch = store_epoch
+        self._seen: set[str] = set()
 
     @property
     def store_epoch(self) -> str:
@@ -38,6 +39,7 @@ class SqlTransaction:
         try:
             yield
         except BaseException:
+            self._seen.clear()
             if self.alive:
                 self._rows.run("ROLLBACK TO SAVEPOINT message")
                 self._rows.run("RELEASE SAVEPOINT message")
@@ -50,16 +52,22 @@ class SqlTransaction:
         raise NotImplementedError
 
     def seen(self, dev: str, *, at_ms: int, hello: str | None = None) -> None:
+        if dev not in self._seen:
+            self._heard(dev, at_ms)
+        if hello is not None:
+            self._rows.run(
+                "UPDATE device SET hello = :text, hello_ms = :at WHERE dev = :dev", text=hello, at=at_ms, dev=dev
+            )
+
+    def _heard(self, dev: str, at_ms: int) -> None:
+        """Once in a transaction is enough. What a savepoint undoes counts as not yet seen."""
         self._rows.run(
             "INSERT INTO device (dev, first_ms, last_ms) VALUES (:dev, :at, :at) ON CONFLICT (dev) DO UPDATE SET "
             "last_ms = excluded.last_ms WHERE excluded.last_ms > device.last_ms",
             dev=dev,
             at=at_ms,
         )
-        if hello is not None:
-            self._rows.run(
-                "UPDATE device SET hello = :text, hello_ms = :at WHERE dev = :dev", text=hello, at=at_ms, dev=dev
-            )
+        self._seen.add(dev)
 
     def status(self, dev: str, text: str, *, state: str | None, at_ms: int) -> None:
         self.seen(dev, at_ms=at_ms)

@@ -26,7 +26,7 @@ class HastyService(Service):
             def _commit(self, batch: Sequence[Delivery]) -> Iterator[list[Reply]]:
                 if batch:
                     with self._storage.transaction() as tx:
-                        outcomes = [self._one(tx, delivery, "") for delivery in batch]
+                        outcomes = [self._handled(tx, self._message(delivery, "")) for delivery in batch]
                         outcomes += [self._receiver.finish(tx, one.finish, at_ms=0) for one in outcomes if one.finish]
                         service.broker.publish(coalesced([reply for outcome in outcomes for reply in outcome.replies]))
                         time.sleep(_SLOW_DISK_S)
