@@ -39,7 +39,9 @@ _SEAL_DEADLINE_S = 60.0
 _LOOK_EVERY_S = 0.5
 _PLEASANT_REST_S = 25.0
 """For somebody who watches: a line rests for up to this long between two calls."""
-_BROKER_PORT = 18883
+_CONSOLE_BEYOND_PAGE = 10
+"""The cloud's console is looked for so many ports above the page: 8090."""
+_ANY_PORT = 0
 """Not one that the kernel hands out by itself: between looking and listening it would give it to somebody else."""
 _LOG_COLUMNS = 150
 """In a file or a CI log nobody's window is too narrow for the tables."""
@@ -144,7 +146,9 @@ class Demo:
 
     def _start_cloud(self) -> str:
         """Returns the settings that lead the box there."""
-        self._cloud = DemoCloud(self._folder, broker_port=free_port(_BROKER_PORT), console_port=free_port(8090))
+        console_port = free_port(self._wishes.port + _CONSOLE_BEYOND_PAGE)
+        # Nobody looks at the broker. A number of its own, that no other demo takes while it is being started again.
+        self._cloud = DemoCloud(self._folder, broker_port=free_port(_ANY_PORT), console_port=console_port)
         self._console.print(self._cloud.start(self._begin, _answers))
         return self._cloud.settings()
 

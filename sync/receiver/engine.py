@@ -39,6 +39,7 @@ class Engine:
         self._suspects = suspects
         self._now_ms = now_ms
         self._unfit: tuple[type[Exception], ...] = (*_UNFIT, *storage.unfit)
+        self._refused: tuple[type[Exception], ...] = (StorageFullError, *self._unfit)
 
     def process(self, batch: Sequence[Delivery]) -> Iterator[list[Reply]]:
         """What to publish after each commit. At the end everything in ``batch`` that can be safe is safe.
@@ -102,7 +103,7 @@ class Engine:
                 return [self._handled(tx, message) for message in messages]
         except StorageAwayError:
             raise
-        except (StorageFullError, *self._unfit):
+        except self._refused:
             return []
 
     def _one_by_one(self, batch: Sequence[Delivery], messages: Sequence[Inbound]) -> list[Outcome]:

@@ -126,13 +126,14 @@ STEPS = (
     CREATE INDEX alarm_standing ON alarm (since_ms DESC) WHERE resolved_ms IS NULL;
     """,
 )
-_MIGRATING = 0x0FF400C  # any number, as long as every receiver takes the same
+STARTING = 0x0FF400C
+"""The advisory lock of whoever makes tables or the store's epoch: any number that every receiver takes."""
 
 
 def migrate(connection: psycopg.Connection) -> None:
     """Brings the tables to the newest step; receivers that start together do it one after another."""
     with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (STARTING,))
         connection.execute("CREATE TABLE IF NOT EXISTS schema_step (step INTEGER PRIMARY KEY)")
         done = {row[0] for row in connection.execute("SELECT step FROM schema_step")}
         for number, step in enumerate(STEPS, start=1):

@@ -18,7 +18,7 @@ from psycopg.pq import TransactionStatus
 from firmware.errors import StoreError
 from sync.receiver.kept import Kept
 from sync.receiver.object_store import ObjectStore
-from sync.receiver.postgres_schema import migrate
+from sync.receiver.postgres_schema import STARTING, migrate
 from sync.receiver.sql_transaction import FILE, SqlTransaction, file_row
 from sync.receiver.storage import FileRow, FileState, StorageAwayError, StorageFullError
 
@@ -210,7 +210,9 @@ class PostgresTransaction(SqlTransaction):
         return f"{int(system):x}.{timeline}"
 
     def known_epoch(self) -> str | None:
-        found = self._rows.run("SELECT value FROM meta WHERE key = 'store' FOR UPDATE")
+        """Receivers that start together ask one after another."""
+        self._rows.run("SELECT pg_advisory_xact_lock(:which)", which=STARTING)
+        found = self._rows.run("SELECT value FROM meta WHERE key = 'store'")
         return str(found[0][0]) if found else None
 
     def _chunks(self, row: FileRow) -> Iterator[tuple[int, bytes]]:

@@ -43,7 +43,9 @@ class Suspects:
 
     def take(self, keys: Sequence[str]) -> None:
         """These are in hand from now on."""
-        os.pwrite(self._descriptor, " ".join(keys).encode("ascii"), 0)
+        # On a full disk nobody is suspected: to go on answering matters more.
+        with contextlib.suppress(OSError):
+            os.pwrite(self._descriptor, " ".join(keys).encode("ascii"), 0)
         self._cleared = False
 
     def clear(self) -> None:
@@ -60,8 +62,9 @@ class Suspects:
 
     def _write_counts(self) -> None:
         draft = self._counts_file.with_suffix(".new")
-        draft.write_text(json.dumps(self._counts))
-        draft.replace(self._counts_file)
+        with contextlib.suppress(OSError):
+            draft.write_text(json.dumps(self._counts))
+            draft.replace(self._counts_file)
 
 
 def message_key(topic: str, payload: bytes) -> str:

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from sync import wire
 from sync.receiver.sql import Rows
+from sync.topics import WireError
 
 
 @frozen(kw_only=True)
@@ -25,8 +26,11 @@ class Wish:
 
 def add_command(rows: Rows, wish: Wish, *, made_ms: int) -> None:
     """Raises `sync.topics.WireError` for a command that cannot be sent."""
-    command = wire.Command(id=wish.id, op=wish.op, args=dict(wish.args), not_after_ms=wish.not_after_ms)
-    wire.parse(wire.build(command), wire.Command)
+    try:
+        command = wire.Command(id=wish.id, op=wish.op, args=dict(wish.args), not_after_ms=wish.not_after_ms)
+        wire.parse(wire.build(command), wire.Command)
+    except ValueError as error:
+        raise WireError(f"{wish.op!r:.60} cannot be sent as a command: {error.args[0]}"[:300]) from error
     rows.run(
         "INSERT INTO command (id, dev, op, args, made_ms, not_after_ms) "
         "VALUES (:id, :dev, :op, :args, :made, :not_after)",

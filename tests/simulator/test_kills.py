@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 import simulator
+from tests.sync.faults.mosquitto import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.sound]
 
@@ -57,17 +58,20 @@ def _kill(folder: Path, name: str, run: subprocess.Popen[str]) -> bool:
     return True
 
 
-def _run(folder: Path, *options: str, victims: list[str], seed: int, pause_s: float) -> tuple[int, str, Counter[str]]:
-    """The exit code, what was said, and who was killed how often."""
+def _run(
+    folder: Path, *options: str, victims: list[str], seed: int, pause_s: float, when: str = "children.json"
+) -> tuple[int, str, Counter[str]]:
+    """The exit code, what was said, and who was killed how often, once there was a file like ``when``."""
     rng = random.Random(seed)
-    command = [sys.executable, "-m", "cli.main", "demo", "--dir", str(folder), *options]
+    port = str(free_port())  # another demo must not take the page's port while the page is dead
+    command = [sys.executable, "-m", "cli.main", "demo", "--dir", str(folder), "--port", port, *options]
     log = folder / "said"
     killed: Counter[str] = Counter()
     with log.open("w") as said:
         run = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, text=True)
         try:
             end = time.monotonic() + 3 * _DEADLINE_S
-            while "page" not in _children(folder):
+            while "page" not in _children(folder) or not list(folder.glob(when)):
                 assert run.poll() is None, log.read_text()
                 assert time.monotonic() < end
                 time.sleep(0.1)
@@ -104,7 +108,9 @@ def test_the_demo_survives_the_kill_of_each_process_beside_the_recorder(tmp_path
 @pytest.mark.timeout(400)
 def test_what_the_recorder_had_when_it_was_killed_arrives_once_and_the_hole_is_told(tmp_path: Path) -> None:
     """It cannot hear while it is dead, so the list of calls differs from the street's; `bench/kills.py` judges that."""
-    _code, output, killed = _run(tmp_path, "--scenario", QUICK, victims=["recorder"], seed=3, pause_s=8.0)
+    _code, output, killed = _run(
+        tmp_path, "--scenario", QUICK, victims=["recorder"], seed=3, pause_s=1.0, when="data/spool/*.raw"
+    )
     assert killed["recorder"] == 1
     assert "recorder_was_down" in output
     _the_cloud_has_what_the_box_has(output)
