@@ -15,6 +15,7 @@ from webui.box_zone import BoxZone
 from webui.feed.hub import Hub
 from webui.feed.subscription import Subscription
 from webui.field_test import FieldTestDesk
+from webui.live_sound import Listeners
 from webui.media import MediaFiles
 from webui.media_sweep import MediaSweep
 from webui.pages import (
@@ -94,6 +95,7 @@ def create_app(
         sweep=MediaSweep(data_dir=data_dir, media=media_files),
         zone=BoxZone(data_dir),
         field_test=FieldTestDesk(data_dir, run_dir),
+        listeners=Listeners(),
         views=Views(users),
         search=search,
         search_keeper=SearchKeeper(search),

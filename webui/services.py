@@ -12,6 +12,7 @@ from webui.box_zone import BoxZone
 from webui.feed.hub import Hub
 from webui.feed.subscription import Subscription
 from webui.field_test import FieldTestDesk
+from webui.live_sound import Listeners
 from webui.media import MediaFiles
 from webui.media_sweep import MediaSweep
 from webui.search.index import SearchIndex
@@ -45,6 +46,7 @@ class Services:
     sweep: MediaSweep
     zone: BoxZone
     field_test: FieldTestDesk
+    listeners: Listeners
     views: Views
     search: SearchIndex
     search_keeper: SearchKeeper

@@ -165,10 +165,12 @@ class StubRecorder:
         self.alarms = list(alarms)
         self.today = {"calls": 0, "missed": 0}
         self.acknowledged: list[tuple[int, str]] = []
+        self.hung_up: list[str] = []
         self._seq = 0
         self._lock = threading.Lock()
         commands = Dispatcher()
         commands.add("state", self.state)
+        commands.add("line.hangup", self._hang_up, {"line": str})
         commands.add("alarm.ack", self._acknowledge, {"alarm": int, "by": str})
         self.server = IpcServer(run_dir / "recorder.sock", commands, self.state)
         self.watching = Worker("stub-alive", self._watch)
@@ -211,6 +213,10 @@ class StubRecorder:
     def mark_alive(self, ago_s: float = 0.0) -> None:
         watched_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - round(ago_s * 1e9)
         (self.run_dir / "alive").write_text(json.dumps({"boot_ns": watched_ns, "utc_ns": 0, "boot_id": "b"}))
+
+    def _hang_up(self, *, line: str) -> dict[str, Any]:
+        self.hung_up.append(line)
+        return {}
 
     def _acknowledge(self, *, alarm: int, by: str) -> dict[str, Any]:
         self.acknowledged.append((alarm, by))

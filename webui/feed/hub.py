@@ -25,8 +25,9 @@ class TooManyStreamsError(OffhookError):
 class Stream:
     """What one browser has still to be told."""
 
-    def __init__(self, owner: str, *, levels: bool, tab: str) -> None:
+    def __init__(self, owner: str, *, levels: bool, tab: str, lines: frozenset[str] | None) -> None:
         self.owner = owner
+        self.lines = lines
         self.levels = levels
         self.tab = tab
         self._queue: queue.Queue[bytes | None] = queue.Queue(_QUEUED_AT_MOST)
@@ -76,8 +77,10 @@ class Hub:
         self._alarms: dict[Any, dict[str, Any]] = {}
         self._today: dict[str, Any] = {}
 
-    def open_stream(self, owner: str, *, levels: bool = True, tab: str = "") -> Stream:
-        """A stream that begins with the full state; levels only for who shows them.
+    def open_stream(
+        self, owner: str, *, levels: bool = True, tab: str = "", lines: frozenset[str] | None = None
+    ) -> Stream:
+        """A stream that begins with the full state; levels only for who shows them, ``lines`` the only ones she sees.
 
         A browser's ``tab`` has one stream: that of the page it has left is only noticed when something is sent, so
         the new one ends it. Raises `TooManyStreamsError` at the caps."""
@@ -88,8 +91,8 @@ class Hub:
             mine = sum(1 for stream in self._streams if stream.owner == owner)
             if self._closed or len(self._streams) >= STREAMS_AT_MOST or mine >= STREAMS_PER_USER:
                 raise TooManyStreamsError("too many open pages; close some, or wait a few seconds")
-            stream = Stream(owner, levels=levels, tab=tab)
-            stream._offer(encode("state", self._snapshot()), droppable=False)
+            stream = Stream(owner, levels=levels, tab=tab, lines=lines)
+            stream._offer(encode("state", self._snapshot(lines)), droppable=False)
             self._streams.append(stream)
             return stream
 
@@ -111,10 +114,10 @@ class Hub:
         with self._lock:
             return len(self._streams)
 
-    def snapshot(self) -> dict[str, Any]:
-        """The full state as a page gets it at first."""
+    def snapshot(self, lines: frozenset[str] | None = None) -> dict[str, Any]:
+        """The full state as a page gets it at first; of ``lines`` alone, unless it is ``None``."""
         with self._lock:
-            return self._snapshot()
+            return self._snapshot(lines)
 
     def recorder_said(self, event: Mapping[str, Any]) -> None:
         """Takes one event of the recorder's socket (docs/interfaces.md) and passes it on; unknown kinds stay here."""
@@ -130,7 +133,7 @@ class Hub:
             elif kind == "line":
                 line = event["line"]
                 self._lines[str(line["id"])] = line
-                self._publish("line", {"line": line, "now_utc_ms": _now_ms()})
+                self._publish("line", {"line": line, "now_utc_ms": _now_ms()}, line=str(line["id"]))
             elif kind == "levels":
                 self._publish("levels", {"levels": event["levels"]}, droppable=True)
             elif kind == "alarm":
@@ -141,9 +144,9 @@ class Hub:
                     self._alarms.pop(alarm["id"], None)
                 self._publish("alarm", {"alarm": alarm})
             elif kind == "call":
-                self._publish("call", {"call": event["call"]})
+                self._publish("call", {"call": event["call"]}, line=str(event["call"]["line"]))
             elif kind == "recording":
-                self._publish("recording", {"recording": event["recording"]})
+                self._publish("recording", {"recording": event["recording"]}, line=str(event["recording"]["line"]))
 
     def today_is(self, today: Mapping[str, Any]) -> None:
         """Takes the recorder's counts of today's calls."""
@@ -164,10 +167,10 @@ class Hub:
                 self._link = link
                 self._publish("link", self._link_state())
 
-    def _snapshot(self) -> dict[str, Any]:
+    def _snapshot(self, lines: frozenset[str] | None = None) -> dict[str, Any]:
         return {
             **self._link_state(),
-            "lines": list(self._lines.values()),
+            "lines": [line for name, line in self._lines.items() if lines is None or name in lines],
             "alarms": list(self._alarms.values()),
             "today": self._today,
         }
@@ -176,13 +179,27 @@ class Hub:
         age_s = None if self._heard_s is None else round(self._now_s() - self._heard_s, 1)
         return {"link": self._link, "age_s": age_s, "now_utc_ms": _now_ms()}
 
-    def _publish(self, name: str, body: Mapping[str, Any], *, droppable: bool = False) -> None:
+    def _publish(self, name: str, body: Mapping[str, Any], *, droppable: bool = False, line: str | None = None) -> None:
+        """Encoded once for all who see all lines, and once more for each other set of lines."""
         message = encode(name, body)
+        narrowed: dict[frozenset[str], bytes] = {}
         for stream in list(self._streams):
             if name == "levels" and not stream.levels:
                 continue
-            if not stream._offer(message, droppable=droppable):
+            if stream.lines is not None and line is not None and line not in stream.lines:
+                continue
+            told = message
+            if stream.lines is not None and name in ("state", "levels"):
+                if stream.lines not in narrowed:
+                    narrowed[stream.lines] = encode(name, self._narrow(name, body, stream.lines))
+                told = narrowed[stream.lines]
+            if not stream._offer(told, droppable=droppable):
                 self._streams.remove(stream)
+
+    def _narrow(self, name: str, body: Mapping[str, Any], lines: frozenset[str]) -> Mapping[str, Any]:
+        if name == "state":
+            return self._snapshot(lines)
+        return {"levels": {line: level for line, level in body["levels"].items() if line in lines}}
 
 
 def encode(name: str, body: Mapping[str, Any]) -> bytes:

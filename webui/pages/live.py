@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from webui import live_sound
+from webui.audit import record
+from webui.box_state import cloud, days_of_room
+from webui.call_list import open_calls
 from webui.feed.hub import Hub, Stream, TooManyStreamsError
 from webui.permissions import Permission, require, signed_in
 from webui.recorder import ask
 from webui.services import services
+from webui.translate import _
+from webui.users.audit import Action
 from webui.users.store import UserStore
 
 blueprint = Blueprint("live", __name__)
@@ -29,14 +36,18 @@ def home() -> ResponseReturnValue:
 @blueprint.get("/live/")
 @require(Permission.LIST)
 def index() -> str:
-    return render_template("live/index.html", state=services().hub.snapshot())
+    return render_template(
+        "live/index.html",
+        days_of_room=days_of_room(services().data_dir),
+        cloud=cloud(services().run_dir),
+    )
 
 
 @blueprint.get("/live/state")
 @require(Permission.LIST)
 def state() -> Response:
     """The full state, for a browser that gets no stream."""
-    return jsonify(services().hub.snapshot())
+    return jsonify(services().hub.snapshot(current_user.lines))
 
 
 @blueprint.get("/live/events")
@@ -46,7 +57,10 @@ def events() -> ResponseReturnValue:
     hub = services().hub
     try:
         stream = hub.open_stream(
-            current_user.get_id(), levels="levels" in request.args, tab=request.args.get("tab", "")[:64]
+            current_user.get_id(),
+            levels="levels" in request.args,
+            tab=request.args.get("tab", "")[:64],
+            lines=current_user.lines,
         )
     except TooManyStreamsError as error:
         return Response(str(error), 503, {"Retry-After": "10"})
@@ -65,6 +79,44 @@ def acknowledge(alarm: int) -> ResponseReturnValue:
     if request.headers.get("X-CSRF-Token"):
         return "", 204
     return redirect(url_for("live.index"))
+
+
+@blueprint.get("/live/lines/<line>/sound")
+@require(Permission.LISTEN)
+def listen(line: str) -> ResponseReturnValue:
+    """The line as it sounds now: raw samples that a script plays, at most a second behind."""
+    if not current_user.sees_line(line):
+        abort(404)
+    with open_calls(services().data_dir) as reader:
+        sound = live_sound.find(reader, services().data_dir, line)
+    if sound is None:
+        abort(404, description=_("Nothing is being recorded on this line now."))
+    turns = ExitStack()
+    try:
+        turns.enter_context(services().listeners.one_more())
+    except live_sound.TooManyListenersError:
+        return Response(_("Too many people listen to lines now. Try again later."), 503, {"Retry-After": "30"})
+    record(Action.LISTENED_IN, sound.call, line=line)
+    users, token = services().users, str(session.get("login", ""))
+    response = Response(
+        live_sound.follow(sound, lambda: users.session_user(token) is not None), mimetype="application/octet-stream"
+    )
+    response.headers.update(
+        {"X-Rate-Hz": str(sound.rate_hz), "X-Channels": str(len(sound.roles)), "X-Accel-Buffering": "no"}
+    )
+    response.call_on_close(turns.close)
+    return response
+
+
+@blueprint.post("/live/lines/<line>/hang-up")
+@require(Permission.DIAL)
+def hang_up(line: str) -> ResponseReturnValue:
+    """Ends the call of a line that the box itself holds: a SIM's, or one that a board with a relay dialled."""
+    if not current_user.sees_line(line):
+        abort(404)
+    ask("line.hangup", line=line)
+    record(Action.DIALLED, line, hung_up=True)
+    return "", 204
 
 
 def _messages(hub: Hub, stream: Stream, users: UserStore, token: str) -> Iterator[bytes]:

@@ -1,6 +1,8 @@
 // The lines as cards, the banners over them and the list of alarms. Text from outside enters through textContent alone.
 import { drawing, element, post } from "./dom.js";
+import { LineSound } from "./line-sound.js";
 import { stream } from "./stream.js";
+import { toast } from "./toast.js";
 import { clock, fill, icon, language, words } from "./words.js";
 
 const FLOOR_DBFS = -60;
@@ -11,6 +13,7 @@ class LiveBoard extends HTMLElement {
   #lines = new Map();
   #cards = new Map();
   #alarms = new Map();
+  #listening = new Map();
   #link = { link: "wait" };
   #clockAhead = 0; // the box's clock minus this machine's, in ms
 
@@ -40,6 +43,7 @@ class LiveBoard extends HTMLElement {
 
   disconnectedCallback() {
     clearInterval(this.ticking);
+    for (const sound of this.#listening.values()) sound.stop();
   }
 
   #takeState(state) {
@@ -113,7 +117,46 @@ class LiveBoard extends HTMLElement {
     part("recording").classList.toggle("bad", unsafe);
     part("recording-symbol").setAttribute("href", icon(unsafe ? "warning" : "recording"));
     part("recording-word").textContent = unsafe ? words.notRecording : words.recording;
+    this.#drawActs(line, card);
     this.#drawTimer(line, card);
+  }
+
+  // What a person may do with a call; hanging up only where the box itself holds the line.
+  #drawActs(line, card) {
+    const acts = card.querySelector("[data-acts]");
+    const listen = acts.querySelector("[data-listen]");
+    const hangUp = acts.querySelector("[data-hang-up]");
+    if (listen) {
+      listen.hidden = !line.recording;
+      if (!line.recording) this.#listening.get(line.id)?.stop();
+      listen.onclick = () => this.#toggleListening(line.id, listen);
+    }
+    if (hangUp) {
+      hangUp.hidden = !line.call || line.kind !== "sim";
+      hangUp.onclick = () => this.#hangUp(line.id, hangUp);
+    }
+    acts.hidden = ![listen, hangUp].some((button) => button && !button.hidden);
+  }
+
+  async #hangUp(id, button) {
+    button.disabled = true;
+    const answer = await post(`/live/lines/${encodeURIComponent(id)}/hang-up`);
+    button.disabled = false;
+    if (!answer.ok) toast(await answer.text(), "bad");
+  }
+
+  #toggleListening(id, button) {
+    if (this.#listening.has(id)) {
+      this.#listening.get(id).stop();
+      return;
+    }
+    const ended = (fault) => {
+      this.#listening.delete(id);
+      button.setAttribute("aria-pressed", "false");
+      if (fault) toast(fault, "bad");
+    };
+    this.#listening.set(id, new LineSound(`/live/lines/${encodeURIComponent(id)}/sound`, ended));
+    button.setAttribute("aria-pressed", "true");
   }
 
   #stale() {
