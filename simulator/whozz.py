@@ -76,8 +76,20 @@ class WhozzMonitor:
     # ----------------------------------------------------------------------------------------------------------------
 
     def _detail(self, line: int, what: str) -> None:
-        self.says(f"{line:02d} {what}     {self.now():%m/%d %H:%M:%S}\r\n".encode())
+        self.says(detail_record(line, what, self.now()))
 
     def _call(self, line: int, number: str, name: str, *, kind: str, stage: str, seconds: int, good: bool) -> None:
-        head = f"{line:02d} {kind} {stage} {seconds:04d} {'G' if good else 'B'} A0 {self.now():%m/%d %I:%M %p}"
-        self.says(f"{head} {number:<14.14} {name:<15.15}\r\n".encode())
+        self.says(call_record(line, number, name, kind=kind, stage=stage, seconds=seconds, good=good, at=self.now()))
+
+
+def detail_record(line: int, what: str, at: datetime) -> bytes:
+    """``R`` ring, ``F`` off-hook, ``N`` on-hook, ``H`` hook flash."""
+    return f"{line:02d} {what}     {at:%m/%d %H:%M:%S}\r\n".encode()
+
+
+def call_record(
+    line: int, number: str, name: str, *, kind: str, stage: str, seconds: int, good: bool, at: datetime
+) -> bytes:
+    """``kind``: ``I`` or ``O``; ``stage``: ``S`` start or ``E`` end."""
+    head = f"{line:02d} {kind} {stage} {seconds:04d} {'G' if good else 'B'} A0 {at:%m/%d %I:%M %p}"
+    return f"{head} {number:<14.14} {name:<15.15}\r\n".encode()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import ClassVar, Final
 
 from attrs import field, frozen, validators
 
 from firmware.analog.monitor_port import MonitorPort, monitor_port
 from firmware.analog.sound_watch import SoundPolicy, SoundSubstitute
-from firmware.analog.timer import Timer
+from firmware.analog.timer import Alarm, Timer
 from firmware.analog.whozz import CallRecord, Detail, Doing
 from firmware.effects import LineAction
 from firmware.errors import DeviceError
@@ -25,6 +26,7 @@ from firmware.events import (
     OnHook,
     Ring,
     RingPaused,
+    WaitingCall,
 )
 from firmware.model import Direction, Instant, LineId, LineKind, Presentation
 from firmware.ports import AudioSource, Clock, EventSink
@@ -33,6 +35,10 @@ log = logging.getLogger("offhook.analog")
 
 _BURST_S: Final = 1.5
 """The monitor tells that a burst began, not that it ended; bursts last 0.4 to 2 s (ITU-T E.180 supplement 2)."""
+
+
+_CALLER_LATE_S: Final = 4.0
+"""A caller ID that comes later than this in a call is that of a second caller, who knocks."""
 
 
 @frozen(kw_only=True)
@@ -69,14 +75,24 @@ class LineMonitorLine:
     options_type: ClassVar[type[LineMonitorOptions]] = LineMonitorOptions
     actions: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, line: LineId, options: LineMonitorOptions, sink: EventSink, clock: Clock) -> None:
+    def __init__(
+        self,
+        line: LineId,
+        options: LineMonitorOptions,
+        sink: EventSink,
+        clock: Clock,
+        *,
+        timer: Callable[[str, Callable[[], None]], Alarm] = Timer,
+    ) -> None:
+        """``timer`` makes what calls back in the time of ``clock``."""
         self._line = line
         self._options = options
         self._sink = sink
         self._clock = clock
         self._port: MonitorPort = monitor_port(options.port, clock)
-        self._pause = Timer(f"line-{line}-pause", self._paused)
+        self._pause = timer(f"line-{line}-pause", self._paused)
         self._off_hook = False
+        self._lifted: Instant | None = None
         self._rang = False
         self._substitute: SoundSubstitute | None = None
 
@@ -149,7 +165,7 @@ class LineMonitorLine:
             case Doing.OFF_HOOK:
                 self._missing_on_hook(at)
                 self._pause.cancel()
-                self._off_hook = True
+                self._off_hook, self._lifted = True, at
                 self._tell(OffHook(line=self._line, at=at))
             case Doing.ON_HOOK if self._off_hook:
                 self._off_hook = self._rang = False
@@ -169,6 +185,8 @@ class LineMonitorLine:
             return
         if not record.checksum_ok:
             log.warning("caller ID with a bad checksum", extra={"offhook": {"line": self._line}})
+        elif record.direction is Direction.INCOMING and self._talks_since(at) > _CALLER_LATE_S:
+            self._tell(WaitingCall(line=self._line, at=at, number=record.number))
         elif record.direction is Direction.INCOMING:
             known = record.presentation is not Presentation.UNKNOWN or record.name is not None
             if known:
@@ -183,6 +201,10 @@ class LineMonitorLine:
                 )
         elif self._off_hook and not self._rang and record.number is not None:
             self._tell(DialStarted(line=self._line, at=at, number=record.number))
+
+    def _talks_since(self, at: Instant) -> float:
+        """Seconds since a handset was lifted; 0: all of them lie."""
+        return at.seconds_since(self._lifted) if self._off_hook and self._lifted is not None else 0.0
 
     def _paused(self) -> None:
         self._tell(RingPaused(line=self._line, at=self._clock.now()))

@@ -5,8 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from firmware.worker import Worker
+
+
+class Alarm(Protocol):
+    """What a driver asks of a timer."""
+
+    def start(self, seconds: float) -> None: ...
+
+    def cancel(self) -> None: ...
+
+    def stop(self) -> None: ...
 
 
 class Timer:
