@@ -26,6 +26,7 @@ _VARIANT_3 = re.compile(rf"D(?P<number>{_NUMBER})C")
 """Taiwan, Kuwait."""
 _VARIANT_4 = re.compile(rf"(?P<number>{_NUMBER})#")
 """Denmark, the Netherlands, older exchanges."""
+BARE_VARIANT = 4
 _CODES = {
     "00": Presentation.UNAVAILABLE,
     "10": Presentation.WITHHELD,

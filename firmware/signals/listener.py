@@ -27,11 +27,11 @@ from firmware.model import Instant, LineId
 from firmware.ports import Block
 from firmware.signals.alert_tone import alert_tone_in
 from firmware.signals.call_progress import CallProgress, Progress
-from firmware.signals.callerid_dtmf import DtmfCallerId, RejectedDigits
+from firmware.signals.callerid_dtmf import BARE_VARIANT, DtmfCallerId, RejectedDigits
 from firmware.signals.callerid_fsk import FskMessage, RejectedMessage
 from firmware.signals.callerid_message import CallerIdMessage, MessageType
 from firmware.signals.callerid_search import CallerIdSearch
-from firmware.signals.countries import CountryProfile, profile_of
+from firmware.signals.countries import CallerIdStandard, CountryProfile, profile_of
 from firmware.signals.dtmf import Digit, DtmfDetector
 
 log = logging.getLogger("offhook.signals")
@@ -236,7 +236,10 @@ class AnalogListener:
             events.append(replace(heard, doubtful=message.doubtful))
         events += [self._rejected(one, session.moment(one.ended)) for one in session.caller_id.take_rejected()]
         if (dialled := session.dtmf_caller_id.feed(digits)) is not None:
-            events.append(self._caller_id(dialled.message, session.moment(dialled.ended), variant=dialled.variant))
+            told = self._caller_id(dialled.message, session.moment(dialled.ended), variant=dialled.variant)
+            # Bare digits have nothing that could be checked: believed only where exchanges are known to send them.
+            bare = dialled.variant == BARE_VARIANT and CallerIdStandard.DTMF not in self._country.caller_id
+            events.append(replace(told, doubtful=bare))
         session.dtmf_caller_id.heard_until(session.samples)
         for digits_told in session.dtmf_caller_id.take_rejected():
             events.append(self._no_caller_id(digits_told, session.moment(digits_told.ended)))

@@ -177,6 +177,15 @@ def test_a_digit_or_two_are_a_noise_not_a_spoilt_message():
     assert line.events == []
 
 
+@pytest.mark.parametrize(
+    ("code", "sent", "doubtful"), [("US", "5551234#", True), ("DK", "5551234#", False), ("US", "A5551234C", False)]
+)
+def test_bare_digits_are_doubtful_where_no_exchange_sends_them(code, sent, doubtful):
+    line = Wire(AnalogListener(LINE, country=profile_of(code))).order(Hearing.CALLER_ID)
+    (told,) = line.hear(dtmf(sent, lead_s=0.3)).hear(silence(1)).events
+    assert (told.number, told.doubtful) == ("5551234", doubtful)
+
+
 def test_digits_far_apart_are_not_put_together():
     line = wire().order(Hearing.CALLER_ID).hear(dtmf("A138")).hear(silence(3.2)).hear(dtmf("0013C")).hear(silence(1))
     assert kinds(line) == [CallerIdRejected, CallerIdRejected]
