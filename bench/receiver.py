@@ -129,8 +129,11 @@ def _measure(folder: Path, kind: str, engines: Engines | None, wishes: argparse.
         for n in range(count)
     ]
     try:
-        took_s = _load(wishes, broker.port)
-        cpu_s = sum(_cpu_s(process.pid) for process in receivers)
+        spent_before: list[float] = []  # on starting
+        took_s = _load(
+            wishes, broker.port, begun=lambda: spent_before.extend(_cpu_s(process.pid) for process in receivers)
+        )
+        cpu_s = sum(_cpu_s(process.pid) for process in receivers) - sum(spent_before)
         peak_kib = max(_peak_kib(process.pid) for process in receivers)
     finally:
         for process in receivers:
@@ -156,7 +159,8 @@ def _check(opened: Callable[[], AbstractContextManager[Kept]], wishes: argparse.
     return verdict.bytes, wrong
 
 
-def _load(wishes: argparse.Namespace, port: int) -> float:
+def _load(wishes: argparse.Namespace, port: int, *, begun: Callable[[], None]) -> float:
+    """Seconds from the first call to the last answer."""
     heard: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
     ready: queue.Queue[bool] = queue.Queue()
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="boxes", protocol=mqtt.MQTTv5)
@@ -171,18 +175,19 @@ def _load(wishes: argparse.Namespace, port: int) -> float:
     ready.get(timeout=10)
     devices = [f"oh-{n}" for n in range(wishes.boxes)]
     _greet(client, heard, devices)
+    begun()
     rng = random.Random(1)
     seqs = dict.fromkeys(devices, 0)
-    begun = done = 0
+    started = done = 0
     on_the_way: dict[tuple[str, str], bytes] = {}
     asked: set[tuple[str, str]] = set()
     acked: set[tuple[str, int]] = set()
     start = time.monotonic()
     while done < wishes.calls or len(acked) < wishes.calls * RECORDS_PER_CALL:
-        while begun < wishes.calls and len(on_the_way) < wishes.at_once:
-            dev = devices[begun % len(devices)]
+        while started < wishes.calls and len(on_the_way) < wishes.at_once:
+            dev = devices[started % len(devices)]
             data = rng.randbytes(wishes.kib * 1024)
-            begun += 1
+            started += 1
             for _ in range(RECORDS_PER_CALL):
                 seqs[dev] += 1
                 client.publish(*box.records_message(box.record(seqs[dev], dev=dev), dev=dev), qos=1)

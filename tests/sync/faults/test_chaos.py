@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.sync.faults.chaos import Chaos
+from tests.sync.faults.chaos import Chaos, Report
+from tests.sync.receiver.engines import Engines
 
 FAULTS = 60
-SEEDS = (1, 2)
+RUNS = (("embedded", 1), ("embedded", 2), ("scaled", 3))
 SOAK_FAULTS = 1000
+SOAK_FAULTS_SCALED = 300
+
+
+@pytest.fixture
+def engines(tmp_path: Path) -> Iterator[Engines]:
+    engines = Engines(tmp_path / "engines")
+    yield engines
+    engines.stop()
 
 
 @pytest.mark.timeout(240)
-def test_sixty_faults_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
-    """Two runs side by side; both mostly wait."""
-    with ThreadPoolExecutor(len(SEEDS)) as pool:
-        reports = list(pool.map(lambda seed: Chaos(tmp_path / str(seed), seed=seed).run(FAULTS // len(SEEDS)), SEEDS))
+def test_sixty_faults_lose_nothing_and_double_nothing(tmp_path: Path, engines: Engines) -> None:
+    """Three runs side by side, one of them over two receivers on PostgreSQL and S3; all of them mostly wait."""
+
+    def run(form: str, seed: int) -> Report:
+        chaos = Chaos(tmp_path / str(seed), seed=seed, engines=engines if form == "scaled" else None)
+        return chaos.run(FAULTS // len(RUNS))
+
+    with ThreadPoolExecutor(len(RUNS)) as pool:
+        reports = list(pool.map(run, *zip(*RUNS, strict=True)))
     for report in reports:
         print(report)
-    assert [report.violations for report in reports] == [[], []]
+    assert [report.violations for report in reports] == [[]] * len(RUNS)
     assert all(report.drained for report in reports)
     assert sum(sum(report.faults.values()) for report in reports) == FAULTS
 
@@ -58,6 +73,15 @@ def _caught(folder: Path, mutant: str) -> str:
 @pytest.mark.timeout(7200)
 def test_a_thousand_faults(tmp_path: Path) -> None:
     report = Chaos(tmp_path, seed=7).run(SOAK_FAULTS)
+    print(report)
+    assert report.violations == []
+    assert report.drained
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_faults_over_two_receivers_on_postgresql_and_s3(tmp_path: Path, engines: Engines) -> None:
+    report = Chaos(tmp_path / "run", seed=8, engines=engines).run(SOAK_FAULTS_SCALED)
     print(report)
     assert report.violations == []
     assert report.drained
