@@ -38,13 +38,17 @@ def status(run_dir: Path) -> dict[str, Any]:
     return shown
 
 
+def leave(run_dir: Path, what: str, **args: Any) -> str:
+    """Asks the process and does not wait; returns the wish's name. Raises `NotRunningError`."""
+    status(run_dir)
+    name = secrets.token_hex(8)
+    put(folder_of(run_dir) / f"wish-{name}.json", {"what": what, "args": args})
+    return name
+
+
 def wish(run_dir: Path, what: str, *, deadline_s: float = 10.0, **args: Any) -> dict[str, Any]:
     """Asks the process and waits for its answer. Raises `NotRunningError`."""
-    status(run_dir)
-    folder = folder_of(run_dir)
-    name = secrets.token_hex(8)
-    put(folder / f"wish-{name}.json", {"what": what, "args": args})
-    answer = folder / f"answer-{name}.json"
+    answer = folder_of(run_dir) / f"answer-{leave(run_dir, what, **args)}.json"
     end_s = time.monotonic() + deadline_s
     while time.monotonic() < end_s:
         if (content := read(answer)) is not None:

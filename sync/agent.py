@@ -59,6 +59,12 @@ SHORT_LIVED_S = 10.0
 STORE_REST_S = 10.0
 _PAUSED = "paused_until_ms"
 _FOR_EVER_MS = 2**53
+_ERROR_KEYS = {
+    Loss.LINK: "link",
+    Loss.REFUSED: "not_allowed",
+    Loss.PROTOCOL: "hung_up",
+    Loss.TAKEN_OVER: "same_identity",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +136,10 @@ class Agent:
         self._last_answer_ms: int | None = None
         self._cloud_ahead_ms: int | None = None
         """The cloud's clock minus ours; None before its first word."""
-        self._last_error = ""
+        self._last_error = self._error_key = ""
+        self._last_test: dict[str, Any] | None = None
+        self.backlog = {"records": 0, "files": 0}
+        """As last seen; replaced as a whole."""
         self._restore_pause()
 
     # One turn of the loop --------------------------------------------------------------------------------------------
@@ -154,7 +163,7 @@ class Agent:
             self._look_after(now_s)
         except StoreError as error:
             # Nothing is lost: what was acknowledged meanwhile is sent again, and the cloud has it only once.
-            self._failed(f"the database refuses: {error}")
+            self._failed(f"the database refuses: {error}", "database")
             self._marks.clear()
             self._drop(now_s)
             self._rest_until_s = now_s + STORE_REST_S
@@ -190,6 +199,9 @@ class Agent:
             "oldest_s": age_s,
             "last_answer_utc_ms": self._last_answer_ms,
             "last_error": self._last_error or None,
+            "last_error_key": self._error_key or None,
+            "paused": now_s < self._machine.pacing.paused_until_s,
+            "test": {"running": True} if self._proof else self._last_test,
             "files_by": self._settings.files_by.value,
             "confirmed_by": self._settings.confirmed_by.value,
             "interface": self._interface,
@@ -284,7 +296,7 @@ class Agent:
                 case moves.Connect():
                     self._connect()
                 case moves.Disconnect(why):
-                    self._failed(why)
+                    self._failed(why, "silent")
                     self._drop(self._now_s())
                 case moves.SendHello() | moves.SendRecords() | moves.SendInit() | moves.SendChunk() | moves.SendFin():
                     self._send(effect)
@@ -369,7 +381,7 @@ class Agent:
             self._failed(f"the cloud says it has record {ack.ev_upto}, which this box has not made yet")
         for key in ("sync_unreachable", "sync_not_allowed"):
             self._alarms.resolve(key, self._about.dev)
-        self._last_error = ""
+        self._last_error = self._error_key = ""
         self._renewal.accepted()
         if self._proof and self._proof.hello_s is None:
             self._proof.hello_s = self._now_s() - self._proof.started_s
@@ -426,7 +438,7 @@ class Agent:
     def _postpone(self, fid: str, wait_s: float, why: str) -> None:
         self._files.pop(fid, None)
         self._marks.append(outbox.postpone_file(fid, until_ms=self._later_ms(wait_s), why=why))
-        self._failed(f"file {fid}: {why}")
+        self._failed(f"file {fid}: {why}", "file")
 
     # Rows of the outbox ----------------------------------------------------------------------------------------------
 
@@ -495,7 +507,7 @@ class Agent:
         self._connection.open()
 
     def _closed(self, loss: Loss, why: str, now_s: float) -> None:
-        self._failed(why)
+        self._failed(why, _ERROR_KEYS[loss])
         if loss in (Loss.REFUSED, Loss.PROTOCOL):
             self._renewal.refused(plainly=loss is Loss.REFUSED)
         if loss is Loss.REFUSED:
@@ -615,7 +627,7 @@ class Agent:
         if self._bucket:
             self._bucket.test(self._proof.file, self._bucket_tested)
         self._do(self._machine.ask(now_s))
-        self._look_s = 0.0
+        self._look_s = self._show_s = 0.0
 
     def _bucket_tested(self, event: Event) -> None:
         if self._proof is None:
@@ -635,9 +647,12 @@ class Agent:
         if not run.done and took_s > proof.DEADLINE_S:
             run.error = self._last_error or "the receiver did not answer in time"
         if run.done:
-            self._desk.answer(run.wish, run.answer())
+            answer = run.answer()
+            self._desk.answer(run.wish, answer)
+            self._last_test = answer | {"running": False, "at_ms": self._utc_ms()}
             run.close()
             self._proof = None
+            self._show_s = 0.0
 
     def _hurry(self) -> None:
         now_s = self._now_s()
@@ -671,6 +686,7 @@ class Agent:
         self._marks += self._volume.marks(self._utc_ms())
         self._machine.pacing.volume_used_up = self._volume.used_up(self._utc_ms())
         status = self.status()
+        self.backlog = {"records": status["records"], "files": status["files"]}
         self._desk.show(status)
         if now_s >= self._tell_s and self._machine.phase is Phase.READY:
             self._publish_status("ready")
@@ -687,17 +703,18 @@ class Agent:
         self._alarms.deliver(now_s)
 
     def _trouble(self, key: str, detail: str) -> None:
-        self._failed(detail)
+        self._failed(detail, key)
         if key in ("not_allowed", "cloud_full"):
             self._alarm(f"sync_{key}", self._about.dev, detail)
 
     def _alarm(self, key: str, subject: str, detail: str) -> None:
         self._alarms.raise_alarm(key, subject, detail, now_s=self._now_s())
 
-    def _failed(self, why: str) -> None:
+    def _failed(self, why: str, key: str = "other") -> None:
+        """``key`` is the sort of trouble, for words in the reader's language."""
         if why != self._last_error:
             log.warning("%s", why)
-        self._last_error = why
+        self._last_error, self._error_key = why, key
 
     # Clocks ----------------------------------------------------------------------------------------------------------
 

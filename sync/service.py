@@ -13,7 +13,8 @@ import attrs
 
 from firmware import log as logs
 from firmware.clock import SystemClock
-from firmware.config_sync import SyncSettings, sync_part
+from firmware.config_home_assistant import HomeAssistantSettings
+from firmware.config_sync import CloudPart, SyncSettings, sync_part
 from firmware.errors import OffhookError
 from firmware.ipc.client import RecorderClient
 from firmware.notify import Notifier
@@ -23,6 +24,7 @@ from sync.alarms import Alarms
 from sync.certificate import watch_certificate
 from sync.claim import NoAnswerError, ask
 from sync.desk import Desk, Wish
+from sync.home_assistant import HomeAssistant
 from sync.hooks import ledger
 from sync.hooks.postman import Postman
 from sync.identity import BoxIdentity, UnfitError, utc_now
@@ -57,6 +59,9 @@ class _Service:
         self._clock = SystemClock()
         self._data_dir = data_dir
         self._wishes = wishes_dir(run_dir)
+        self._backlog = {"records": 0, "files": 0}
+        """Read by other threads, replaced as a whole."""
+        self._home: tuple[HomeAssistantSettings, HomeAssistant] | None = None
         self._claim_s = 0.0
         self._claim_problem = ""
         self._socket = run_dir / "recorder.sock"
@@ -84,6 +89,7 @@ class _Service:
             part = sync_part(document)
             settings = part.sync
             self._postman.use(part.webhooks)
+            self._tell_home(part)
             dev = self._device_id(settings) if settings.enabled else None
             if dev is None:
                 self._rest(settings)
@@ -93,12 +99,15 @@ class _Service:
 
     def close(self) -> None:
         self._postman.stop()
+        if self._home:
+            self._home[1].stop()
         self._desk.close()
         self._outbox.close()
 
     def _rest(self, settings: SyncSettings) -> None:
         """No cloud is configured, or nobody could tell yet who this box is."""
         waiting = self._outbox.waiting(settings.audio)
+        self._backlog = {"records": waiting.events, "files": waiting.files}
         status: dict[str, Any] = {"enabled": settings.enabled, "phase": "off", "records": waiting.events}
         status |= {"files": waiting.files, "bytes": waiting.bytes, "set_aside": waiting.set_aside}
         self._desk.show(status | {"last_error": self._say(settings)})
@@ -133,6 +142,7 @@ class _Service:
             while not self._stop.is_set() and not self._changed(in_force):
                 agent.turn()
                 self._notifier.watchdog()
+                self._backlog = agent.backlog
                 self._now_and_then(_with_pair(settings, identity), dev, agent)
         finally:
             agent.stop()
@@ -174,6 +184,28 @@ class _Service:
             self._certificate_s = now_s + CERTIFICATE_S
             watch_certificate(settings, dev, self._alarms, now=self._clock.now())
             self._notifier.status(_one_line(agent.status()))
+
+    def _tell_home(self, part: CloudPart) -> None:
+        """Home Assistant as the settings in force have it."""
+        wanted = part.home_assistant
+        if self._home and self._home[0] == wanted:
+            return
+        if self._home:
+            self._home[1].stop()
+            self._home = None
+        dev = self._device_id(part.sync) if wanted.enabled else None
+        if dev is None:
+            return
+        speaker = HomeAssistant(
+            wanted,
+            dev=dev,
+            box_name=part.box_name,
+            version=_version(),
+            socket=self._socket,
+            backlog=lambda: self._backlog,
+        )
+        speaker.start()
+        self._home = (wanted, speaker)
 
     def _about_webhooks(self, wish: Wish) -> dict[str, Any] | None:
         if not wish.what.startswith("webhook."):
