@@ -1,7 +1,7 @@
 """The lines in Home Assistant: device discovery, states, availability, over the smart home's own broker.
 
-Formats: home-assistant.io, "MQTT", sections "Device discovery payload", "Using availability topics", "Birth and last will
-messages". What is told here may be lost and told again: it is no part of the way to the cloud.
+Formats: home-assistant.io, "MQTT", sections "Device discovery payload", "Using availability topics", "Birth and last
+will messages". What is told here may be lost and told again: it is no part of the way to the cloud.
 """
 
 from __future__ import annotations
@@ -85,10 +85,8 @@ class HomeAssistant:
         if settings.tls:
             client.tls_set(settings.ca_file or None)
         if settings.user:
-            password = (
-                Path(settings.password_file).read_text(encoding="utf-8").strip() if settings.password_file else None
-            )
-            client.username_pw_set(settings.user, password)
+            file = settings.password_file
+            client.username_pw_set(settings.user, Path(file).read_text(encoding="utf-8").strip() if file else None)
         client.will_set(self._availability, "offline", qos=1, retain=True)
         connected: queue.SimpleQueue[str] = queue.SimpleQueue()
 

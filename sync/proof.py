@@ -1,4 +1,4 @@
-"""`offhook sync test`: proves the whole path with an answer, the waiting records, and a file of 1 MB."""
+"""`offhook sync test`: proves the whole path with an answer, a record, and a file of 1 MB that is read back."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from firmware.store import outbox
 from firmware.store.ids import file_id
+from firmware.store.transaction import Transaction
 from sync import wire
 from sync.desk import Wish
-from sync.outbox import DueFile
+from sync.outbox import DueFile, Mark
 
 SIZE = 1_000_000
 DEADLINE_S = 60.0
@@ -38,7 +40,8 @@ class Proof:
 
     @property
     def done(self) -> bool:
-        return self.error is not None or None not in (self.hello_s, self.records_s, self.file_s)
+        steps = (self.hello_s, self.records_s, self.file_s)
+        return self.error is not None or (None not in steps and self.read_back)
 
     def answer(self) -> dict[str, Any]:
         """Seconds from the start to each answer of the receiver; None where there was none."""
@@ -55,6 +58,15 @@ class Proof:
 
     def close(self) -> None:
         self.file.path.unlink(missing_ok=True)
+
+
+def record(wish: Wish) -> Mark:
+    """A record of its own: there is always one to prove the way of."""
+    return lambda tx: _put(tx, wish.id)
+
+
+def _put(tx: Transaction, name: str) -> None:
+    outbox.put(tx, "sync.test", {"test": name})
 
 
 def prepare(wish: Wish, *, now_s: float, utc_ms: int, records_waiting: int, epoch: str) -> Proof:

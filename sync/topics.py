@@ -77,6 +77,12 @@ class AbortTopic:
 
 
 @attrs.frozen
+class CheckTopic:
+    dev: str
+    fid: str
+
+
+@attrs.frozen
 class ReportedTopic:
     dev: str
 
@@ -111,7 +117,7 @@ class CommandTopic:
     dev: str
 
 
-FileTopic = InitTopic | ChunkTopic | FinTopic | AbortTopic
+FileTopic = InitTopic | ChunkTopic | FinTopic | AbortTopic | CheckTopic
 UpTopic = Status | HelloTopic | RecordsTopic | FileTopic | ReportedTopic | ResultTopic | CertRequestTopic
 DownTopic = AckTopic | DesiredTopic | CommandTopic | CertTopic
 Topic = UpTopic | DownTopic
@@ -157,6 +163,8 @@ def build(topic: Topic) -> str:
             name = f"{device(dev)}/up/f/{file(fid)}/init"
         case AbortTopic(dev, fid):
             name = f"{device(dev)}/up/f/{file(fid)}/abort"
+        case CheckTopic(dev, fid):
+            name = f"{device(dev)}/up/f/{file(fid)}/check"
         case ChunkTopic(dev, fid, offset, sha256):
             name = f"{device(dev)}/up/f/{file(fid)}/{offset}" + (f"/{digest(sha256)}" if sha256 else "")
         case FinTopic(dev, fid, size, sha256):
@@ -190,12 +198,14 @@ def parse(name: str) -> Topic:
     raise WireError(f"no topic is called {name!r}; docs/mqtt.md lists them")
 
 
-def _parse_file(dev: str, fid: str, what: list[str], name: str) -> FileTopic:
+def _parse_file(dev: str, fid: str, what: list[str], name: str) -> FileTopic:  # noqa: PLR0911 - one per form
     match what:
         case ["init"]:
             return InitTopic(dev, fid)
         case ["abort"]:
             return AbortTopic(dev, fid)
+        case ["check"]:
+            return CheckTopic(dev, fid)
         case ["fin", size]:
             return FinTopic(dev, fid, number(size), None)
         case ["fin", size, sha256]:

@@ -36,6 +36,9 @@ RC_REJECTED = 0x83
 RC_NOT_AUTHORIZED = 0x87
 RC_PAUSE = 0x97
 
+CHECKED = "checked"
+"""In ``desc`` of a `FileAck`: the file was read again where it lies, because ``up/f/{file}/check`` asked."""
+
 StatusState = Literal["ready", "lost", "disconnected"]
 FileState = Literal["receiving", "stored", "rejected"]
 ClockTrust = Literal["ntp", "cloud", "guess"]

@@ -27,6 +27,7 @@ from webui.pages import (
     calls_bulk,
     calls_export,
     calls_views,
+    cloud,
     field_test,
     live,
     media,
@@ -52,7 +53,7 @@ from webui.users.views import Views
 log = logging.getLogger("offhook.web")
 
 PAGES = (
-    account, audit, auth, live, calls, calls_bulk, calls_export, calls_views, call, field_test, media, people, settings,
+    account, audit, auth, live, calls, calls_bulk, calls_export, calls_views, call, cloud, field_test, media, people, settings,
     sims, tokens,
 )  # fmt: skip
 

@@ -42,6 +42,7 @@ RAIL = (
 )
 
 SETTINGS: tuple[Place, ...] = (
+    Place("cloud.index", "cloud", lambda: _("Cloud"), lambda: _("What waits for the cloud, and whether it gets there")),
     Place("field_test.index", "test", lambda: said("title"), lambda: said("about")),
     Place("sims.index", "sim", lambda: _("SIM cards"), lambda: _("PIN, balance, messages, signal and minutes")),
     Place(

@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 from sync import topics, wire
 from sync.receiver.messages import (
     AbortIn,
+    CheckIn,
     ChunkIn,
     FinIn,
     HelloIn,
@@ -84,6 +85,8 @@ class Receiver:
                 return self._chunk(tx, message, at_ms)
             case FinIn():
                 return self._fin(tx, message, at_ms)
+            case CheckIn():
+                return self._check(tx, message)
             case AbortIn():
                 return self._abort(tx, message, at_ms)
             case StatusIn():
@@ -256,6 +259,21 @@ class Receiver:
         row = evolve(row, state=FileState.STORED, held=((0, row.size),))
         tx.save_file(row, at_ms=at_ms)
         return Outcome(replies=(_about(row.dev, _stored(tx, row)),))
+
+    def _check(self, tx: Transaction, message: CheckIn) -> Outcome:
+        """Reads a stored file where it lies: `offhook sync test` asks for it."""
+        row = tx.file(message.dev, message.fid)
+        if row is None or row.state is FileState.ABORTED:
+            return Outcome(replies=(_about(message.dev, _unknown(message.fid)),))
+        if row.state is not FileState.STORED:
+            return Outcome(replies=(_about(message.dev, _progress(tx, row)),))
+        found = tx.assembled(row)
+        if found == row.sha256:
+            return Outcome(replies=(_about(message.dev, evolve(_stored(tx, row), desc=wire.CHECKED)),))
+        why = "what is stored is not there any more" if found is None else f"what is stored has the sha256 {found}"
+        return Outcome(
+            replies=(_about(message.dev, _rejected(message.fid, why)),), news=(f"{message.dev}: {message.fid}: {why}",)
+        )
 
     def _abort(self, tx: Transaction, message: AbortIn, at_ms: int) -> Outcome:
         row = tx.file(message.dev, message.fid)

@@ -8,6 +8,7 @@ import re
 from sync import topics, wire
 from sync.receiver.messages import (
     AbortIn,
+    CheckIn,
     ChunkIn,
     FinIn,
     HelloIn,
@@ -64,6 +65,8 @@ def _parse(topic: topics.Topic, payload: bytes) -> Inbound:  # noqa: PLR0911  on
             return FinIn(dev=dev, fid=fid, size=size, sha256=sha256)
         case topics.AbortTopic(dev, fid):
             return AbortIn(dev=dev, fid=fid)
+        case topics.CheckTopic(dev, fid):
+            return CheckIn(dev=dev, fid=fid)
         case topics.ReportedTopic(dev):
             return ReportIn(dev=dev, reported=wire.parse(payload, wire.Reported), text=_text(payload))
         case topics.ResultTopic(dev):

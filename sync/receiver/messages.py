@@ -82,6 +82,14 @@ class AbortIn:
 
 
 @frozen(kw_only=True)
+class CheckIn:
+    """The box wants to know whether a stored file is still the one that came."""
+
+    dev: str
+    fid: str
+
+
+@frozen(kw_only=True)
 class StatusIn:
     """The retained state of a box, or its last will; None: its retained state was cleared."""
 
@@ -120,4 +128,4 @@ class Poison:
     """The file that its box can be told about."""
 
 
-Inbound = HelloIn | RecordsIn | InitIn | ChunkIn | FinIn | AbortIn | StatusIn | ReportIn | ResultIn | Poison
+Inbound = HelloIn | RecordsIn | InitIn | ChunkIn | FinIn | AbortIn | CheckIn | StatusIn | ReportIn | ResultIn | Poison

@@ -75,6 +75,10 @@ def test_the_test_proves_the_whole_path(box: Box, broker: Mosquitto, receiver: R
     assert found.returncode == 0, answer
     assert answer["ok"]
     assert answer["file_bytes"] == 1_000_000
+    assert answer["records"] >= 1
+    assert answer["read_back"]
+    assert receiver.rows("SELECT count(*) FROM record WHERE type = 'sync.test'") == [(1,)]
+    assert box.status()["test"]["ok"]
 
 
 def test_the_test_says_what_does_not_work(box: Box) -> None:
