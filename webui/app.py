@@ -53,8 +53,8 @@ from webui.users.views import Views
 log = logging.getLogger("offhook.web")
 
 PAGES = (
-    account, audit, auth, live, calls, calls_bulk, calls_export, calls_views, call, cloud, field_test, media, people, settings,
-    sims, tokens,
+    account, audit, auth, live, calls, calls_bulk, calls_export, calls_views, call, cloud, field_test, media, people,
+    settings, sims, tokens,
 )  # fmt: skip
 
 FORM_BYTES_AT_MOST = 64 * 1024
