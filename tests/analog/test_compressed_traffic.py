@@ -178,6 +178,7 @@ def test_hundreds_of_calls_on_eight_lines() -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_ten_thousand_calls_on_eight_lines() -> None:
     began = time.monotonic()
     missed, false, unexplained, hours = _play(1250)

@@ -170,3 +170,26 @@ def test_the_sync_process_says_honestly_that_there_is_no_cloud(shell: Shell) -> 
         process.kill()
         process.communicate(timeout=20)
         notify.close()
+
+
+def test_orders_that_a_line_cannot_follow_are_refused_with_the_reason(shell: Shell, tmp_path: Path) -> None:
+    """A line board that is not there: this machine has no GPIO."""
+    (shell.data / "first-boot.toml").write_text(
+        '[[lines]]\nid = "fxo-1"\ndriver = "fxo-gpio"\n[lines.options]\nprofile = "two-line-hat"\n'
+    )
+    recorder = Recorder(shell)
+    try:
+        recorder.wait_for("READY=1")
+        for order in (("dial", "fxo-1", "10086"), ("answer", "fxo-1"), ("hangup", "fxo-1"), ("flash", "fxo-1")):
+            refused = shell("lines", *order)
+            assert refused.returncode == 4, order
+            assert "line fxo-1 is not connected" in refused.stderr
+        unknown = shell("lines", "dial", "fxo-9", "10086")
+        assert unknown.returncode == 4
+        assert "no line is called fxo-9" in unknown.stderr
+        for prompt in ("welcome", "../secret"):
+            refused = shell("lines", "play", "fxo-1", prompt)
+            assert refused.returncode == 4
+            assert "prompt" in refused.stderr
+    finally:
+        recorder.stop()
