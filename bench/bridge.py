@@ -1,6 +1,7 @@
-"""The handset bridge: delay, drift and glitches. ``python bench/bridge.py [--seconds 600] [--hours 1]``
+"""The handset bridge: delay, drift and glitches. ``python bench/bridge.py [--seconds 600] [--hours 1] [--ppm 200]``
 
 Two parts: two crystals 200 ppm apart on a virtual clock, and a simulated module with a PulseAudio handset in real time.
+From device to device, on a kernel of its own: hil-tests/suite/test_bridge_delay.py.
 """
 
 from __future__ import annotations
@@ -74,13 +75,16 @@ class Ear:
                 raise SystemExit(f"no {kind.__name__} came")
 
 
-def real(seconds: float) -> None:
-    """One call on a simulated module with a handset on two null sinks; sampled ten times a second."""
+def real(seconds: float, ppm: float) -> None:
+    """One call on a simulated module with a handset on two null sinks; sampled ten times a second.
+
+    The module's crystal runs ``ppm`` faster than the handset's.
+    """
     folder = Path(tempfile.mkdtemp(prefix="bridge-"))
     street = SoundStreet(folder / "sound", ("handset-mic", "handset"))
     street.start()
     sink = Ear()
-    with SimModule("sim-1", folder, Quirks(boot_s=0.1)) as module:
+    with SimModule("sim-1", folder, Quirks(boot_s=0.1, crystal_ppm=ppm)) as module:
         options = AtModemOptions(
             at_port=str(module.at_path), audio_port=str(module.pcm_path),
             handset_capture="street_handset_mic", handset_playback="street_handset_feed",
@@ -140,13 +144,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--hours", type=float, default=1.0)
+    parser.add_argument("--ppm", type=float, default=200.0)
     arguments = parser.parse_args()
     print("Two crystals, virtual clock:")
-    for ppm in (200.0, -200.0):
+    for ppm in (arguments.ppm, -arguments.ppm):
         virtual(arguments.hours, ppm, put=FRAME, take=PERIOD_FRAMES)
         virtual(arguments.hours, ppm, put=PERIOD_FRAMES, take=FRAME)
-    print(f"A simulated module and a PulseAudio handset, {arguments.seconds:g} s in real time:")
-    real(arguments.seconds)
+    print(f"A simulated module {arguments.ppm:+g} ppm off a PulseAudio handset, {arguments.seconds:g} s in real time:")
+    real(arguments.seconds, arguments.ppm)
 
 
 if __name__ == "__main__":

@@ -76,6 +76,8 @@ class Quirks:
     csq: int = 20
     """Signal quality, 0 to 31 (3GPP TS 27.007 8.5); 20 is -73 dBm."""
     ring_every_s: float = 3.0
+    crystal_ppm: float = 0.0
+    """How much faster than the box's clock its sound runs."""
     boot_s: float = 0.3
 
 

@@ -403,7 +403,7 @@ class SimModule:
         if self._next_frame_s is None:
             self._next_frame_s = now_s
         while self._next_frame_s <= now_s:
-            self._next_frame_s += FRAME_S
+            self._next_frame_s += FRAME_S / (1 + self.quirks.crystal_ppm / 1e6)
             with contextlib.suppress(BlockingIOError):  # nobody reads: a module throws the sound away as well
                 os.write(self._ports.pcm, self._next_frame())
 

@@ -26,6 +26,8 @@ BLOCK_FRAMES: Final = 800
 PLAY_PERIODS: Final = 4
 AHEAD_PERIODS: Final = 3
 """So much silence goes first: less would run dry before the first sound comes."""
+WATCHED_PLAYS: Final = 25
+"""Half a second, and then it is clear whether the output holds more than it ever needs."""
 RETRY_S: Final = 2.0
 
 
@@ -146,15 +148,22 @@ class _WayOut:
         self._pcm: Any = None
         self._again_s = 0.0
         self._complained = ""
+        self._room = 0
+        self._least = 0
+        self._plays = 0
         self.glitches = 0
         """Times that the device ran dry."""
+        self.dropped_frames = 0
+        """Left out to shorten a delay that a hold-up of the box had left behind."""
 
     def play(self, pcm: bytes) -> bool:
         """False when it cannot be played. Never blocks: what finds no room is dropped, the device's clock leads."""
         if self._pcm is None and not self._open():
             return False
         try:
-            if self._pcm.write(pcm) < 0:
+            if self._holds_too_much():
+                self.dropped_frames += len(pcm) // 2
+            elif self._pcm.write(pcm) < 0:
                 self.glitches += 1
                 self._go_ahead()
         except alsaaudio.ALSAAudioError as error:
@@ -162,6 +171,14 @@ class _WayOut:
             self.rest()
             return False
         return True
+
+    def _holds_too_much(self) -> bool:
+        """Sound that came late in one burst waits behind itself for the rest of the call, unless some is left out."""
+        room = self._pcm.avail()
+        waiting = self._room - room if room >= 0 else 0
+        self._least = min(self._least, waiting) if self._plays else waiting
+        self._plays = (self._plays + 1) % WATCHED_PLAYS
+        return self._plays == 0 and self._least > AHEAD_PERIODS * round(PERIOD_S * RATE_HZ)
 
     def rest(self) -> None:
         pcm, self._pcm = self._pcm, None
@@ -180,6 +197,8 @@ class _WayOut:
             rate_hz = self._pcm.info()["rate"]
             if rate_hz != RATE_HZ:
                 raise alsaaudio.ALSAAudioError(f"it runs at {rate_hz} Hz instead of {RATE_HZ} Hz")
+            self._room = self._pcm.info()["buffer_size"]
+            self._plays = 0
             self._go_ahead()
         except alsaaudio.ALSAAudioError as error:
             self._complain(error)

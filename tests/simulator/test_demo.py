@@ -47,6 +47,20 @@ def test_a_quick_checked_run_holds_and_leaves_nothing_running(tmp_path):
     assert processes_of(tmp_path) == []
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(420)
+def test_every_kind_of_module_tells_the_same_story_as_the_street(tmp_path):
+    """Six families at once: answered, dialled, missed, rejected, busy, unanswered, and a second caller taken or not."""
+    kinds = "sim7600,a7670,sim800,ec25,m95,huawei"
+    run = demo(
+        "--no-boards", "--no-web", "--no-cloud", "--modules", kinds,
+        "--scenario", str(SCENARIOS / "every-module.toml"), "--dir", str(tmp_path),
+    )  # fmt: skip
+    output, _ = run.communicate(timeout=400)
+    assert run.returncode == 0, output
+    assert "nothing missing, nothing extra" in output
+
+
 def test_a_run_that_was_broken_off_is_not_a_passed_one_and_leaves_nothing_running(tmp_path):
     run = demo("--once", "--calls", "4", "--no-web", "--dir", str(tmp_path))
     end = time.monotonic() + 60
