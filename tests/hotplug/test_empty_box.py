@@ -87,3 +87,39 @@ def test_a_module_plugged_into_a_box_without_settings_is_recorded(tmp_path: Path
     assert recording["roles"] == ["remote", "local"]
     assert recording["levels"][0]["active_s"] == pytest.approx(4, abs=1)
     assert recording["gaps"] == []
+
+
+@pytest.mark.slow
+def test_a_module_pulled_in_mid_call_leaves_a_sealed_recording_and_is_soon_back(tmp_path: Path) -> None:
+    voice = (8000 * np.sin(2 * np.pi * 700 * np.arange(8000 * 8) / 8000)).astype("<i2").tobytes()
+    with UsbBus() as bus, SimModule("module", tmp_path, Quirks(boot_s=0.1)) as module:
+        box = Box(tmp_path, bus)
+        try:
+            bus.plug_sim7600("1-1.2", at=module.at_path, pcm=module.pcm_path, first_tty=0)
+            until(lambda: [line["id"] for line in box.listed("lines") if line["present"]] == ["sim-1"])
+            module.incoming("+8613800138000")
+            until(lambda: any(line["phase"] == "ringing" for line in box.listed("lines")))
+            assert box.order(cmd="line.answer", line="sim-1")["ok"]
+            until(lambda: module.pcm_on)
+            module.downlink(voice)
+            time.sleep(4)
+            module.unplug()
+            bus.unplug("1-1.2")
+            until(lambda: [r["status"] for call in box.listed("calls") for r in call["recordings"]] == ["sealed"])
+            (call,) = box.listed("calls")
+            assert call["status"] == "suspended"  # it may go on: the module may only have lost its power
+            module.plug()
+            bus.plug_sim7600("1-1.2", at=module.at_path, pcm=module.pcm_path, first_tty=5)
+            plugged_s = time.monotonic()
+            until(lambda: any(line["present"] for line in box.listed("lines")))
+            assert time.monotonic() - plugged_s < 20
+            until(lambda: box.listed("calls")[-1]["status"] == "ended")
+            (call,) = box.listed("calls")
+            module.incoming("+8613800138001")
+            until(lambda: any(line["phase"] == "ringing" for line in box.listed("lines")))
+            module.remote_hangs_up()
+        finally:
+            box.stop()
+    assert call["outcome"] == "answered"
+    assert "interrupted" in call["flags"]
+    assert call["recordings"][0]["levels"][0]["active_s"] == pytest.approx(4, abs=1)

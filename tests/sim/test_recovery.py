@@ -137,6 +137,14 @@ def test_a_port_named_by_a_serial_number_that_two_modules_have_is_noticed(tmp_pa
     assert not named_by_shared_serial(port, tmp_path)
 
 
+def test_a_shared_serial_number_is_said_with_the_name_to_use_instead(
+    told: Told, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("firmware.modem.rescue.named_by_shared_serial", lambda _port: True)
+    rescue(told, tmp_path / "port").on_ready()
+    assert set(told.standing["usb_serial_shared"]) == {"instead"}
+
+
 def test_the_usb_device_of_a_port_is_found_and_switched(tmp_path: Path) -> None:
     usb = tmp_path / "devices/usb1/1-1/1-1.2"
     tty = usb / "1-1.2:1.2/ttyUSB2"

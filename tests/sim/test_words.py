@@ -18,6 +18,8 @@ from firmware.sim import Registration, VoicePath, voice_path
         ("+SPIC: 3,10,0,10", (3, 10)),
         ('+QPINC: "SC",2,10', (2, 10)),
         ('+QPINC: "P2",3,10', (None, None)),
+        ("+QTRPIN: 3,3,10,10", (3, 10)),
+        ("+QTRPIN: 1,3,9,10", (1, 9)),
         ("^CPIN: SIM PIN,3,10,3,10,3", (3, 10)),
         ("^CPIN: READY,,10,1,10,3", (1, 10)),
         ("+CPINR: SIM PIN,1,3", (1, None)),
