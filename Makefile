@@ -17,6 +17,7 @@ help:
 	@echo "make hil               the suite of hil-tests/ against the street outside"
 	@echo "make vm-test           the same on a real kernel with simulated hardware (built once, 10 to 30 minutes)"
 	@echo "make power-cuts        cut the power of a recording box at any of its writes, and count what is lost"
+	@echo "make torture           1000 calls while things go wrong, and one HTML report (ARGS='--calls 1000 --report soak.html')"
 	@echo "make vendor            fetch the page's vendored assets again (needs Node)"
 	@echo "make deb               the Debian package for arm64, in out/"
 	@echo "make image             the image for an SD card and the signed update, in out/ (as root; docs/image.md)"
@@ -81,7 +82,7 @@ lock:
 	printf 'setuptools\nwheel\n' | $(LOCK) - -o requirements/build.txt
 
 # --- the suite of hil-tests/ on a bench, and the test kernel (docs/kernel-bench.md) ---
-.PHONY: hil vm-test power-cuts
+.PHONY: hil vm-test power-cuts torture
 BENCH ?= sim
 CUTS ?= 20
 HIL := $(PY)/pytest -c hil-tests/pytest.ini --rootdir hil-tests hil-tests/suite
@@ -91,7 +92,11 @@ hil:
 
 vm-test:
 	@setup/prepare.sh vm
-	$(PY)/python hil-tests/kernel/vm.py --deadline 600 -- $(HIL) --bench kernel $(ARGS)
+	$(PY)/python hil-tests/kernel/vm.py --deadline 1500 -- $(HIL) --bench kernel $(ARGS)
+
+torture:
+	@setup/prepare.sh test
+	$(PY)/python hil-tests/soak.py $(ARGS)
 
 power-cuts:
 	@setup/prepare.sh vm

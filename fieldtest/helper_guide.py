@@ -11,6 +11,7 @@ import json
 import selectors
 import shlex
 import subprocess
+import sys
 from types import TracebackType
 from typing import Self
 
@@ -25,6 +26,21 @@ _ANSWER_S = 60.0
 
 class HelperError(OffhookError):
     """The program that acts for the technician does not do its part."""
+
+
+class PipedGuide:
+    """The helper is whoever started this command, over its own standard input and output (``ssh box offhook ...``)."""
+
+    exact = True
+
+    def tell(self, words: Words) -> None:
+        """Machines are not curious."""
+
+    def ask(self, act: Act) -> Reply:
+        """Raises `HelperError`."""
+        sys.stdout.write(_order(act))
+        sys.stdout.flush()
+        return _reply("at the other end", act, sys.stdin.readline())
 
 
 class HelperGuide:
@@ -58,11 +74,10 @@ class HelperGuide:
 
     def ask(self, act: Act) -> Reply:
         """Raises `HelperError`."""
-        order = {"act": act.name, "line": act.line, "seconds": act.seconds, "file": act.file}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
-            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.write(_order(act))
             self._process.stdin.flush()
         except OSError as error:
             raise HelperError(f"the helper {self._command!r} has ended: {error}") from error
@@ -70,9 +85,15 @@ class HelperGuide:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             if not selector.select(_ANSWER_S):
                 raise HelperError(f"the helper {self._command!r} did not answer {act.name} within {_ANSWER_S:g} s")
-        line = self._process.stdout.readline()
-        try:
-            answer = json.loads(line)
-            return cattrs.structure(answer, Reply)
-        except (ValueError, TypeError, cattrs.BaseValidationError) as error:
-            raise HelperError(f"the helper {self._command!r} answered {act.name} with {line!r:.200}") from error
+        return _reply(repr(self._command), act, self._process.stdout.readline())
+
+
+def _order(act: Act) -> str:
+    return json.dumps({"act": act.name, "line": act.line, "seconds": act.seconds, "file": act.file}) + "\n"
+
+
+def _reply(helper: str, act: Act, line: str) -> Reply:
+    try:
+        return cattrs.structure(json.loads(line), Reply)
+    except (ValueError, TypeError, cattrs.BaseValidationError) as error:
+        raise HelperError(f"the helper {helper} answered {act.name} with {line!r:.200}") from error

@@ -24,7 +24,7 @@ from firmware.signals.loop_watch import Sensor
 
 _IDLE_S = 30.0
 _MACHINE_S, _PERSON_S = 20.0, 180.0
-_SEALED_S, _UPLOADED_S = 40.0, 60.0
+_SEALED_S, _UPLOADED_S = 150.0, 60.0
 _NUMBER_S = 4.0
 _NO_CALL = ("the call did not come about", "通话未建立")
 

@@ -240,6 +240,15 @@ class Demo:
         os.kill(recorder.pid, signal.SIGKILL)
         return time.time_ns() // 1_000_000
 
+    def pids(self, name: str) -> list[int]:
+        """The process ids of the children called ``name`` that run."""
+        return [child.pid for child in self._children if child.name == name and child.pid is not None]
+
+    def kill(self, name: str) -> None:
+        """SIGKILL for the child called ``name``; `look_after` starts it again."""
+        for pid in self.pids(name):
+            os.kill(pid, signal.SIGKILL)
+
     def sealed_calls(self) -> list[dict[str, Any]]:
         """The call list, as soon as every call has ended and every recording is sealed (or the deadline is over)."""
         end = time.monotonic() + _SEAL_DEADLINE_S

@@ -17,7 +17,7 @@ from cli.printing import json_option, print_json, print_table, shell_language
 from fieldtest.access import Access
 from fieldtest.acts import Guide
 from fieldtest.conductor import Conductor, Plan
-from fieldtest.helper_guide import HelperGuide
+from fieldtest.helper_guide import HelperGuide, PipedGuide
 from fieldtest.issue import issue
 from fieldtest.run import Run, RunError, RunStore, run_json
 from fieldtest.terminal_guide import TerminalGuide
@@ -48,7 +48,11 @@ def _gains(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ..
 @click.option("--serial", "serials", multiple=True, metavar="NAME=VALUE", callback=_pairs, help="A serial number.")
 @click.option("--skip", "skips", multiple=True, metavar="SUBJECT=REASON", callback=_pairs, help="Not tested, and why.")
 @click.option("--gain", "gains", multiple=True, metavar="LINE=DB", callback=_gains, help="Loss of the line's tap.")
-@click.option("--helper", metavar="COMMAND", help="A program that does what the technician would (docs/field-test.md).")
+@click.option(
+    "--helper",
+    metavar="COMMAND",
+    help="A program that acts for the technician; `-`: this terminal's own pipe (docs/field-test.md).",
+)
 @click.option("--resume", is_flag=True, help="Go on with the run that was interrupted.")
 @click.option("--repeat", "again", metavar="SUBJECT", help="Test one subject of the last run again.")
 @language_option
@@ -95,6 +99,9 @@ def command(
 def _guide(helper: str | None, language: str, box: Box) -> Iterator[Guide]:
     if helper is None:
         yield TerminalGuide(language, str(box.data))
+        return
+    if helper == "-":
+        yield PipedGuide()
         return
     with HelperGuide(helper) as guide:
         yield guide

@@ -10,7 +10,7 @@ from attrs import frozen
 from simulator.compare import Pairing
 from simulator.scenario import CallPlan
 
-FEATURES = ("second_line", "power_switch", "sim", "analog", "kernel")
+FEATURES = ("second_line", "power_switch", "sim", "analog", "street", "kernel")
 """What a test may need: the markers ``needs_<feature>`` of pytest.ini."""
 
 
@@ -28,6 +28,8 @@ class Bench(Protocol):
 
     name: str
     has: frozenset[str]
+    lines: tuple[str, ...]
+    """Those that are tested."""
 
     def play(self, *plans: CallPlan) -> Played:
         """Plays the calls, each on its line, and returns when the box has sealed them."""
@@ -43,6 +45,22 @@ class Bench(Protocol):
 
     def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
         """What the box's socket answers."""
+        ...
+
+    def seed(self, fault: str, line: str, *, on: bool) -> None:
+        """Puts a fault (`simulator.seeded_faults.Fault`) into the world outside, or takes it out again."""
+        ...
+
+    def field_test(self, *words: str, slow_card: bool = False) -> dict[str, Any]:
+        """RUN of docs/interfaces.md, of ``offhook fieldtest``; the bench does the technician's part."""
+        ...
+
+    def certificates(self) -> list[Path]:
+        """The files of the last run's certificate."""
+        ...
+
+    def verify(self, path: Path) -> int:
+        """The exit code of ``offhook verify``."""
         ...
 
     @property

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +22,19 @@ from simulator.demo import Demo, Wishes
 from simulator.scenario import CallPlan, Scenario
 
 _CALL_DEADLINE_S = 150.0
+_FIELD_TEST_DEADLINE_S = 580.0
 _HOST = Path("/run/host")
+_SLOW_CARD = (
+    "strace",
+    "-f",
+    "-qqq",
+    "-o",
+    "/dev/null",
+    "-e",
+    "trace=fdatasync",
+    "-e",
+    "inject=fdatasync:delay_exit=900000",
+)
 ON_TEST_KERNEL = "OFFHOOK_ON_TEST_KERNEL"
 
 
@@ -28,9 +43,11 @@ class StreetBench:
 
     def __init__(self, folder: Path, *, kernel: bool) -> None:
         self.name = "kernel" if kernel else "sim"
-        self.has = frozenset({"second_line", "power_switch", "sim", "analog"} | ({"kernel"} if kernel else set()))
+        everything = {"second_line", "power_switch", "sim", "analog", "street"}
+        self.has = frozenset(everything | ({"kernel"} if kernel else set()))
+        self.lines = ("fxo-1", "fxo-2", "sim-1", "sim-2")
         self._folder = folder
-        self._demo = Demo(Wishes(once=True, page=False, kernel=kernel), folder, Console(quiet=True))
+        self._demo = Demo(Wishes(once=True, page=False, cloud=not kernel, kernel=kernel), folder, Console(quiet=True))
 
     def __enter__(self) -> StreetBench:
         self._demo.start()
@@ -68,6 +85,36 @@ class StreetBench:
     def listen(self, played: Played, line: str) -> list[str]:
         (one,) = [pair for pair in played.pairing.pairs if pair.street.line == line]
         return listen(one, self._demo.box.decode)[1]
+
+    def seed(self, fault: str, line: str, *, on: bool) -> None:
+        self._demo.street("seed", fault=fault, line=line, on=on)
+
+    def field_test(self, *words: str, slow_card: bool = False) -> dict[str, Any]:
+        street = self._folder / "street" / "street.sock"
+        helper = f"{sys.executable} -m simulator.technician --street {street} --data {self._demo.box.data}"
+        printed = self._offhook("fieldtest", "--helper", helper, "--json", *words, slow_card=slow_card)
+        assert printed.returncode in (0, 1), printed.stderr
+        run: dict[str, Any] = json.loads(printed.stdout)["run"]
+        return run
+
+    def certificates(self) -> list[Path]:
+        printed = self._offhook("fieldtest", "certificate", "--to", str(self._folder / "certificates"))
+        assert printed.returncode == 0, printed.stderr
+        return [Path(line) for line in printed.stdout.splitlines()]
+
+    def verify(self, path: Path) -> int:
+        return self._offhook("verify", str(path)).returncode
+
+    def _offhook(self, *words: str, slow_card: bool = False) -> subprocess.CompletedProcess[str]:
+        box = self._demo.box
+        return subprocess.run(
+            [*(_SLOW_CARD if slow_card else ()), sys.executable, "-m", "cli.main", *words],
+            env={**os.environ, "OFFHOOK_DATA": str(box.data), "OFFHOOK_RUN": str(box.run_dir)},
+            capture_output=True,
+            text=True,
+            timeout=_FIELD_TEST_DEADLINE_S,
+            check=False,
+        )
 
     def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
         with RecorderClient(self._demo.box.socket) as client:

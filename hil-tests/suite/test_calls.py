@@ -19,6 +19,9 @@ _TALK = (Turn(side=Side.LOCAL, prompt="l01"), Turn(side=Side.REMOTE, prompt="r01
 _CALLER = "02155507301"
 
 
+pytestmark = pytest.mark.needs_street
+
+
 @pytest.fixture(scope="module")
 def four_at_once(bench: Bench) -> Played:
     """One call on each line, all at the same time: two answered, one missed, one dialled by the box."""
