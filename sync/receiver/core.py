@@ -9,6 +9,7 @@ from typing import assert_never
 from attrs import evolve, frozen
 
 from sync import topics, wire
+from sync.ranges import Ranges
 from sync.receiver.messages import (
     AbortIn,
     CheckIn,
@@ -23,7 +24,6 @@ from sync.receiver.messages import (
     ResultIn,
     StatusIn,
 )
-from sync.receiver.ranges import covers, merged
 from sync.receiver.storage import Added, FileRow, FileState, StorageFullError, Transaction
 
 
@@ -107,7 +107,7 @@ class Receiver:
         row = tx.file_to_finish(file.dev, file.fid)
         if row is None or row.state is FileState.ABORTED:
             return Outcome(replies=(_about(file.dev, _unknown(file.fid)),))
-        if row.state is FileState.STORED or not covers(row.held, row.size):
+        if row.state is FileState.STORED or not _whole(row):
             return Outcome(replies=(_about(file.dev, _progress(tx, row)),))
         found = tx.assembled(row)
         if found == row.sha256:
@@ -231,9 +231,9 @@ class Receiver:
         if row.busy:
             return Outcome(replies=(_about(dev, _progress(tx, row)),))
         others = row.held if tx.stage(row, message.offset, message.data) else ()
-        row = evolve(row, held=merged([*others, (message.offset, end)]))
+        row = evolve(row, held=tuple(Ranges([*others, (message.offset, end)])))
         tx.save_file(row, at_ms=at_ms)
-        if row.fin and covers(row.held, row.size):
+        if row.fin and _whole(row):
             return Outcome(finish=Complete(dev, fid))
         return Outcome(replies=(_about(dev, _progress(tx, row)),))
 
@@ -247,7 +247,7 @@ class Receiver:
             return Outcome(replies=(_about(dev, _rejected(fid, why)),), news=(f"{dev}: {fid}: {why}",))
         if row.state is FileState.STORED:
             return Outcome(replies=(_about(dev, _stored(tx, row)),))
-        if covers(row.held, row.size):
+        if _whole(row):
             return Outcome(finish=Complete(dev, fid))
         if not row.fin and not row.busy:
             row = evolve(row, fin=True)
@@ -327,6 +327,10 @@ def coalesced(replies: Sequence[Reply]) -> list[Reply]:
                 key = (reply.topic, n)
         merged_replies[key] = Reply(topic=reply.topic, message=message)
     return list(merged_replies.values())
+
+
+def _whole(row: FileRow) -> bool:
+    return Ranges(row.held).covers(0, row.size)
 
 
 def _about(dev: str, ack: wire.Ack) -> Reply:

@@ -10,8 +10,8 @@ from typing import Protocol
 from attrs import frozen
 
 from firmware.errors import OffhookError
+from sync.ranges import Range
 from sync.receiver.messages import Poison, RecordIn, RefusedIn
-from sync.receiver.ranges import Range
 
 
 class StorageFullError(OffhookError):

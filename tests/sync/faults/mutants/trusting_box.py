@@ -11,7 +11,7 @@ from typing import Any
 import sync.agent
 from sync import topics, wire
 from sync.mqtt import Arrived, Connection
-from sync.receiver.ranges import merged
+from sync.ranges import Ranges
 from sync.service import main
 
 
@@ -52,7 +52,7 @@ class TrustingConnection(Connection):
             case topics.ChunkTopic(_, fid, offset, _):
                 held = self._held.setdefault(fid, [])
                 held.append((offset, offset + len(payload)))
-                return wire.FileAck(f=fid, state="receiving", have=merged(held))
+                return wire.FileAck(f=fid, state="receiving", have=tuple(Ranges(held)))
             case topics.FinTopic(_, fid, size, sha256):
                 return wire.FileAck(
                     f=fid, state="stored", have=((0, size),), size=size, sha256=sha256, store=self._store
