@@ -70,7 +70,7 @@ def _run(
     with log.open("w") as said:
         run = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, text=True)
         try:
-            end = time.monotonic() + 3 * _DEADLINE_S
+            end = time.monotonic() + 6 * _DEADLINE_S
             while "page" not in _children(folder) or not list(folder.glob(when)):
                 assert run.poll() is None, log.read_text()
                 assert time.monotonic() < end

@@ -26,6 +26,7 @@ from tests.sync.faults.mosquitto import Mosquitto
 from tests.sync.faults.world import House, Process, wait_for
 from tests.sync.receiver.engines import Engines
 
+_READY_S = 60.0
 _TEN_YEARS_MS = 10 * 365 * 86_400_000
 
 
@@ -99,6 +100,7 @@ class Chaos:
     def start(self) -> None:
         self.broker.start()
         self.cloud.start()
+        wait_for(self.cloud.ready, _READY_S)
         for house in self.houses:
             house.process.start()
         for house in self.houses:
