@@ -49,7 +49,8 @@ if [ ! -e "$cache/bytecode-$key.tar.zst" ]; then
 else
     zstd -qdc "$cache/bytecode-$key.tar.zst" | tar -C "$root" -xf -
 fi
-for package in $ours; do compile "$python/$package"; done
+# shellcheck disable=SC2046 # names without spaces
+compile $(printf "$python/%s " $ours)
 
 # What starts is said by the presets; what would write to a read-only root, or is of no use on it, never does.
 systemctl --root="$root" preset-all >/dev/null 2>&1
