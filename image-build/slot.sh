@@ -7,7 +7,6 @@ out=$(mkdir -p "$1" && cd "$1" && pwd)
 keyring=$2
 read -r version epoch < <("$here/version.sh")
 export SOURCE_DATE_EPOCH=$epoch
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/offhook-image
 
 # OFFHOOK_ROOT names a root that was built before, for work without a network; else it is the one of today's packages.
 archive=${OFFHOOK_ROOT:-$("$here/root/build.sh")}
@@ -33,24 +32,8 @@ chroot "$root" env DEBIAN_FRONTEND=noninteractive dpkg --force-unsafe-io -i /tmp
 rm "$root/tmp/offhook.deb"
 loose=$(awk -F: '$1 ~ /^offhook/ && $3 >= 420 {print $1}' "$root/etc/passwd")
 [ -z "$loose" ] || { echo "files/usr/lib/sysusers.d/00-offhook-ids.conf names no number for: $loose" >&2; exit 1; }
-rm "$root/tmp/offhook.deb"
 
-# Byte code: the wheels' is kept in the cache, ours is made each time.
-compile() { chroot "$root" python3 -m compileall -q -j 2 --invalidation-mode unchecked-hash "$@"; }
-python=/usr/lib/offhook/python
-ours=$(cat "$root$python"/offhook-*.dist-info/top_level.txt | grep -v '^simulator$')
-key=$(cd "$root$python" && find . -name '*.py' -type f | grep -vE "^\./($(echo "$ours" | paste -sd'|'))/" | LC_ALL=C sort |
-    xargs cat "$root/usr/share/image-packages.tsv" | sha256sum | cut -c1-16)
-if [ ! -e "$cache/bytecode-$key.tar.zst" ]; then
-    compile -x "$python/($(echo "$ours" | paste -sd'|'))/" "$python" /usr/lib/python3/dist-packages
-    (cd "$root" && find usr/lib/offhook usr/lib/python3/dist-packages -name '*.pyc' | LC_ALL=C sort |
-        tar --no-recursion -cf - -T - | zstd -q -3 >"$cache/bytecode-$key.tar.zst.$$")
-    mv "$cache/bytecode-$key.tar.zst.$$" "$cache/bytecode-$key.tar.zst"
-else
-    zstd -qdc "$cache/bytecode-$key.tar.zst" | tar -C "$root" -xf -
-fi
-# shellcheck disable=SC2046 # names without spaces
-compile $(printf "$python/%s " $ours)
+"$here/root/compile.sh" "$root" /usr/lib/offhook/python
 
 # What starts is said by the presets; what would write to a read-only root, or is of no use on it, never does.
 systemctl --root="$root" preset-all >/dev/null 2>&1

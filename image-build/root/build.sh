@@ -14,7 +14,7 @@ versions=$(mktemp)
 trap 'rm -f "$versions"' EXIT
 "$here/resolve.sh" "$suite" >"$versions"
 [ -s "$versions" ] || { echo "no package of $suite could be found: is the network there?" >&2; exit 1; }
-key=$(cat "$versions" "$here"/{suite,preferences,dpkg.cfg,build.sh,extract-hook.sh,undo-hook.sh,finish-hook.sh} \
+key=$(cat "$versions" "$here"/{suite,preferences,dpkg.cfg,build.sh,extract-hook.sh,undo-hook.sh,finish-hook.sh,compile.sh} \
     "$here/../packages.txt" | sha256sum | cut -c1-16)
 archive=$cache/root-$key.tar.zst
 if [ "${1:-}" = --path ]; then echo "$archive"; exit; fi
@@ -38,6 +38,7 @@ if [ ! -e "$archive" ]; then
             --include="$(grep -v '^#' "$here/../packages.txt" | paste -sd,)" \
             --extract-hook="$here/extract-hook.sh" \
             --customize-hook="$here/finish-hook.sh" --customize-hook="$here/undo-hook.sh" \
+            --customize-hook="'$here/compile.sh' \"\$1\" /usr/lib/python3.13 /usr/lib/python3/dist-packages" \
             "$suite" - - | zstd -q -T0 -6 >"$partial"
     mv "$partial" "$archive"
     cp "$versions" "${archive%.tar.zst}.versions"

@@ -40,7 +40,7 @@ done
 cp -R "/usr/lib/$machine-linux-gnu/perl-base" "$libraries/"
 
 # Each of these runs for seconds under emulation, dozens of times, and needs to run once at the end or not at all.
-for stub in /usr/bin/py3compile /usr/bin/py3clean /usr/bin/systemd-hwdb /usr/sbin/depmod; do
+for stub in /usr/bin/py3compile /usr/bin/py3clean /usr/bin/systemd-hwdb /usr/sbin/depmod /usr/bin/python3.13; do
     divert "$stub"
     printf '#!/bin/sh\nexit 0\n' >"$root$stub"
     chmod 755 "$root$stub"
