@@ -10,7 +10,8 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webui import assets, i18n, navigation, permissions, security, words
+from webui import assets, i18n, navigation, permissions, security, settings_document, words, words_of_storage
+from webui.api import metrics, v1
 from webui.box_zone import BoxZone
 from webui.feed.hub import Hub
 from webui.feed.subscription import Subscription
@@ -20,6 +21,7 @@ from webui.media import MediaFiles
 from webui.media_sweep import MediaSweep
 from webui.pages import (
     account,
+    alarms,
     audit,
     auth,
     call,
@@ -28,12 +30,18 @@ from webui.pages import (
     calls_export,
     calls_views,
     cloud,
+    cloud_link,
     field_test,
+    lines,
     live,
     media,
     people,
+    recording_rules,
     settings,
+    setup,
     sims,
+    storage,
+    system,
     tokens,
 )
 from webui.search.index import SearchIndex
@@ -53,8 +61,8 @@ from webui.users.views import Views
 log = logging.getLogger("offhook.web")
 
 PAGES = (
-    account, audit, auth, live, calls, calls_bulk, calls_export, calls_views, call, cloud, field_test, media, people,
-    settings, sims, tokens,
+    account, alarms, audit, auth, call, calls, calls_bulk, calls_export, calls_views, cloud, cloud_link, field_test,
+    lines, live, media, metrics, people, recording_rules, settings, setup, sims, storage, system, tokens, v1,
 )  # fmt: skip
 
 FORM_BYTES_AT_MOST = 64 * 1024
@@ -122,7 +130,8 @@ def create_app(
         app.register_blueprint(page.blueprint)
     permissions.check_every_route(app)
     navigation.install(app)
-    app.context_processor(lambda: {"words": words})
+    app.before_request(settings_document.tell_of_conflict)
+    app.context_processor(lambda: {"words": words, "size": words_of_storage.size, "driver_words": lines.drivers})
     app.register_error_handler(HTTPException, _error_page)
     return app
 

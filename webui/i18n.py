@@ -76,7 +76,7 @@ def _iso(utc_ms: int) -> str:
 
 def _exactly(utc_ms: int) -> str:
     """Date and time to the second, at the box."""
-    return f"{_date(utc_ms)} {_clock(utc_ms)}"
+    return f"{date_words(utc_ms)} {_clock(utc_ms)}"
 
 
 def _when(utc_ms: int) -> str:
@@ -84,10 +84,11 @@ def _when(utc_ms: int) -> str:
     moment, now = to_user_timezone(_moment(utc_ms)), to_user_timezone(datetime.now(UTC))
     if moment.date() == now.date():
         return str(format_datetime(_moment(utc_ms), "HH:mm"))
-    return f"{_date(utc_ms, with_year=moment.year != now.year)} {format_datetime(_moment(utc_ms), 'HH:mm')}"
+    return f"{date_words(utc_ms, with_year=moment.year != now.year)} {format_datetime(_moment(utc_ms), 'HH:mm')}"
 
 
-def _date(utc_ms: int, *, with_year: bool = True) -> str:
+def date_words(utc_ms: int, *, with_year: bool = True) -> str:
+    """The day at the box of a moment."""
     chinese = str(get_locale()) == "zh_Hans_CN"
     pattern = ("y年M月d日" if with_year else "M月d日") if chinese else ("d MMM y" if with_year else "d MMM")
     return str(format_datetime(_moment(utc_ms), pattern))

@@ -26,7 +26,10 @@ class Place:
     @property
     def here(self) -> bool:
         """Whether this request is for this page or one of the same blueprint."""
-        return request.blueprint == self.endpoint.split(".")[0]
+        blueprint, view = self.endpoint.split(".")
+        if blueprint == "cloud_link":  # two pages of one blueprint
+            return request.blueprint == blueprint and ("webhook" in (request.endpoint or "")) == (view == "webhooks")
+        return request.blueprint == blueprint
 
     @property
     def allowed(self) -> bool:
@@ -42,9 +45,22 @@ RAIL = (
 )
 
 SETTINGS: tuple[Place, ...] = (
-    Place("cloud.index", "cloud", lambda: _("Cloud"), lambda: _("What waits for the cloud, and whether it gets there")),
+    Place("alarms.index", "alarm", lambda: _("Alarms"), lambda: _("What needs somebody, and what did")),
+    Place(
+        "lines.index", "hardware", lambda: _("Lines and hardware"), lambda: _("What is plugged in, how it is, its name")
+    ),
     Place("field_test.index", "test", lambda: said("title"), lambda: said("about")),
     Place("sims.index", "sim", lambda: _("SIM cards"), lambda: _("PIN, balance, messages, signal and minutes")),
+    Place("recording_rules.index", "rules", lambda: _("What is recorded"), lambda: _("All calls, or some, by number")),
+    Place("storage.index", "storage", lambda: _("Storage"), lambda: _("How long sound is kept, and what goes next")),
+    Place("cloud.index", "cloud", lambda: _("Cloud"), lambda: _("What waits for the cloud, and whether it gets there")),
+    Place("cloud_link.index", "sync", lambda: _("Link to the cloud"), lambda: _("Where calls and recordings are sent")),
+    Place(
+        "cloud_link.webhooks",
+        "webhook",
+        lambda: _("Webhooks"),
+        lambda: _("Other programs that are told of calls at once"),
+    ),
     Place(
         "people.index",
         "users",
@@ -53,6 +69,13 @@ SETTINGS: tuple[Place, ...] = (
     ),
     Place("tokens.index", "token", lambda: _("API tokens"), lambda: _("Programs that read calls or measure the box")),
     Place("audit.index", "audit", lambda: _("Audit log"), lambda: _("Who listened, exported, changed and deleted")),
+    Place("setup.index", "check", lambda: _("Set-up assistant"), lambda: _("Step by step through what matters first")),
+    Place(
+        "system.index",
+        "device",
+        lambda: _("System"),
+        lambda: _("Name and time, updates, backup, trust, help"),
+    ),
 )
 """In the order of the page; the groups that a person looks for first come first."""
 

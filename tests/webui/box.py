@@ -168,7 +168,7 @@ class StubRecorder:
         self.hung_up: list[str] = []
         self._seq = 0
         self._lock = threading.Lock()
-        commands = Dispatcher()
+        commands = self.dispatcher = Dispatcher()
         commands.add("state", self.state)
         commands.add("line.hangup", self._hang_up, {"line": str})
         commands.add("alarm.ack", self._acknowledge, {"alarm": int, "by": str})
@@ -217,6 +217,10 @@ class StubRecorder:
     def _hang_up(self, *, line: str) -> dict[str, Any]:
         self.hung_up.append(line)
         return {}
+
+    def answer(self, cmd: str, handler: Callable[..., Any], required: Mapping[str, type] | None = None) -> None:
+        """Answers one more command, as the recorder would."""
+        self.dispatcher.add(cmd, handler, required)
 
     def _acknowledge(self, *, alarm: int, by: str) -> dict[str, Any]:
         self.acknowledged.append((alarm, by))

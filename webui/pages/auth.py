@@ -186,7 +186,7 @@ def first_run() -> ResponseReturnValue:
             log_in(user)
             record(Action.USER_ADDED, user.name, actor=user.name, role="admin", how="first run")
             log.info("the admin account was made", extra={"offhook": {"user": user.name, "address": address}})
-            return redirect(url_for("live.index"))
+            return redirect(url_for("setup.index"))
     page = render_template(
         "auth/first_run.html",
         fault=fault,
