@@ -31,6 +31,7 @@ def write(path: Path, soak: Any, cuts: str) -> None:
         ("machine", f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"),
         ("calls of the street", soak.calls),
         ("prompts heard in recordings", soak.heard),
+        ("faults named in the ledger", soak.torments_seen),
         ("time", f"{soak.seconds:.0f} s"),
         *((name, count) for name, count in sorted(torments.items())),
     ]
