@@ -79,4 +79,5 @@ def first_run(page: Page, served: Served) -> None:
     page.fill("[name=password]", PASSWORD)
     page.fill("[name=password_again]", PASSWORD)
     page.click("button.btn-primary")
-    page.wait_for_url("**/live/")
+    page.wait_for_url("**/setup/**")
+    page.goto(f"{served.address}/live/")
