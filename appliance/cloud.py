@@ -27,7 +27,7 @@ def answers(data_dir: Path) -> Path:
 def answer(data_dir: Path, request: str, state: str, *, error: str | None = None, **result: object) -> None:
     """Written in one step; read by the sync process until it says ``done`` or ``failed``. Raises OSError."""
     folder = answers(data_dir)
-    folder.mkdir(mode=0o2770, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o770, parents=True, exist_ok=True)
     name = re.sub(r"[^A-Za-z0-9._-]", "", request)[:80]
     draft = folder / f".answer-{name}"
     draft.write_text(json.dumps({"id": request, "state": state, "result": result, "error": error}), encoding="utf-8")

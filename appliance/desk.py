@@ -80,7 +80,7 @@ class Desk:
         (self._folder / "pending.json").unlink(missing_ok=True)
 
     def _put(self, name: str, content: dict[str, Any], *, mode: int) -> None:
-        self._folder.mkdir(mode=0o2770, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o770, parents=True, exist_ok=True)
         draft = self._folder / f".{name}"
         with draft.open("w", encoding="utf-8") as file:
             json.dump(content, file, ensure_ascii=False)

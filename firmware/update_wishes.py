@@ -71,7 +71,8 @@ class Wish:
 def incoming(data_dir: Path) -> Path:
     """The folder for bundles, made when it is not there. Write ``NAME.part`` first, rename it when it is whole."""
     folder = data_dir / "updates" / "incoming"
-    folder.mkdir(mode=0o2770, parents=True, exist_ok=True)
+    for made in (folder.parent, folder):  # group and setgid come from the data folder
+        made.mkdir(mode=0o770, exist_ok=True)
     return folder
 
 
@@ -107,7 +108,7 @@ def wish(run_dir: Path, wanted: Wish) -> str:
     if wanted.action is Action.INSTALL and not _NAME.fullmatch(wanted.bundle):
         raise ValueError(f"{wanted.bundle!r:.60} is no name of an update")
     folder = run_dir / "updates"
-    folder.mkdir(mode=0o2770, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o770, parents=True, exist_ok=True)
     name = wanted.id or secrets.token_hex(8)
     safe = re.sub(r"[^A-Za-z0-9._-]", "", name)[:40]
     content = {

@@ -83,7 +83,7 @@ image=$out/slot-$version.ext4
 rm -f "$image"
 E2FSPROGS_FAKE_TIME=$epoch mke2fs -q -t ext4 -O '^orphan_file,^metadata_csum_seed,^has_journal' -L offhook-root -m 0 -b 4096 -N 65536 \
     -U 0ff00c01-0000-4000-8000-000000000001 -E "hash_seed=0ff00c01-0000-4000-8000-000000000002,root_owner=0:0" \
-    -d "$root" "$image" "${size}M"
+    -d "$root" "$image" "${size}M" >/dev/null
 python3 "$here/ext4_times.py" "$image" "$epoch"
 # Nothing of the disk this was built on: a container of it, as root left it, comes out the same.
 echo "$image"

@@ -7,14 +7,15 @@
 mark_block=3072
 mark=OFFHOOK-NEW-DATA
 
+# The disk's own name is `start`'s.
 is_new() { [ "$(dd if=/dev/offhook/disk bs=512 skip=$mark_block count=1 2>/dev/null | head -c ${#mark})" = "$mark" ]; }
 
 prepare_data() {
     if is_new; then
         say "first start: making the data partition"
         # To the end of the card, whatever its size.
-        echo ',+' | sfdisk --quiet --no-reread --no-tell-kernel -N 4 /dev/offhook/disk || { why="it cannot grow"; return 1; }
-        partx -u --nr 4 /dev/offhook/disk
+        echo ',+' | sfdisk --quiet --no-reread --no-tell-kernel -N 4 "/dev/$disk" || { why="it cannot grow"; return 1; }
+        partx -u --nr 4 "/dev/$disk"
         target=/dev/offhook/data
         if wants_encryption; then encrypt || return 1; target=/dev/mapper/offhook-data; fi
         mke2fs -q -F -t ext4 -L offhook-data -m 1 -E lazy_itable_init=1,lazy_journal_init=1 "$target" || { why="it cannot be formatted"; return 1; }
