@@ -18,6 +18,7 @@ help:
 	@echo "make vm-test           the same on a real kernel with simulated hardware (built once, 10 to 30 minutes)"
 	@echo "make power-cuts        cut the power of a recording box at any of its writes, and count what is lost"
 	@echo "make torture           1000 calls while things go wrong, and one HTML report (ARGS='--calls 1000 --report soak.html')"
+	@echo "make screenshots       every page of the box as pictures, into out/screenshots"
 	@echo "make vendor            fetch the page's vendored assets again (needs Node)"
 	@echo "make deb               the Debian package for arm64, in out/"
 	@echo "make image             the image for an SD card and the signed update, in out/ (as root; docs/image.md)"
@@ -57,6 +58,12 @@ bench:
 	@for bench in $$(grep -l '^if __name__' bench/*.py | grep -v _child); do \
 		name=$$(basename $$bench .py); echo "== $$name"; $(PY)/python -m bench.$$name || failed="$$failed $$name"; \
 	done; [ -z "$$failed" ] || { echo "goals not met:$$failed"; exit 1; }
+
+# Every page light, dark, on a phone and in Chinese, into out/screenshots.
+.PHONY: screenshots
+screenshots:
+	@setup/prepare.sh test
+	$(PY)/python -m tests.webui.screenshots out/screenshots $(ARGS)
 
 # The files of others that the page serves; needs Node. The result is committed.
 .PHONY: vendor

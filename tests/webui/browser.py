@@ -41,7 +41,7 @@ def serving(data_dir: Path, run_dir: Path) -> Iterator[Served]:
     assert process.stdout is not None
     said = ""
     try:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 90
         while "The page: " not in said:
             assert time.monotonic() < end, f"the page did not start: {said!r}"
             if select.select([process.stdout], [], [], 1.0)[0]:
