@@ -27,6 +27,8 @@ from tests.sync.faults.world import House, Process, wait_for
 from tests.sync.receiver.engines import Engines
 
 _READY_S = 60.0
+_BYTES_OF_A_CALL = 2_000
+"""Its records, at least."""
 _TEN_YEARS_MS = 10 * 365 * 86_400_000
 
 
@@ -189,6 +191,18 @@ class Chaos:
     def _pause(self, shortest_s: float, longest_s: float) -> None:
         time.sleep(self._rng.uniform(shortest_s, longest_s) * self._scale)
 
+    def _call_on_its_way(self, house: House, *, repeated: bool = False) -> None:
+        """Makes a call, and waits until the box has said so (and has said it once more), or cannot."""
+        before = house.link.bytes_up
+        house.make_call()
+        wait_for(lambda: house.link.bytes_up >= before + _BYTES_OF_A_CALL, 6.0)
+        if repeated:
+            said = -1
+            while said != house.link.bytes_up:
+                said = house.link.bytes_up
+                time.sleep(0.4)
+            wait_for(lambda: house.link.bytes_up >= said + _BYTES_OF_A_CALL // 2, 15.0)
+
     def _do_broker_killed(self, _house: House) -> None:
         self.broker.kill()
         self._pause(0.0, 0.5)
@@ -213,7 +227,7 @@ class Chaos:
     def _do_broker_killed_before_delivery(self, house: House) -> None:
         """It has said PUBACK, and the receiver has not read: gone."""
         self._freeze_receivers()
-        house.make_call()
+        self._call_on_its_way(house)
         self._pause(0.5, 1.0)
         self.broker.kill()
         self._thaw_receivers()
@@ -258,8 +272,8 @@ class Chaos:
     def _do_answers_lost(self, house: House) -> None:
         """Everything arrives, and no acknowledgement comes back: it is all sent again."""
         house.link.deaf = True
-        house.make_call()
-        self._pause(1.5, 3.0)
+        self._call_on_its_way(house, repeated=True)
+        self._pause(0.5, 1.0)
         house.link.heal()
 
     def _do_link_slow(self, house: House) -> None:
