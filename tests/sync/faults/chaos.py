@@ -15,7 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import paho.mqtt.client as mqtt
 import paho.mqtt.publish as publish
+from paho.mqtt.enums import CallbackAPIVersion
 
 from simulator.tun_link import TunLink, unavailable
 from tests.sync.faults.checker import missing, violations
@@ -275,6 +277,22 @@ class Chaos:
         self._call_on_its_way(house, repeated=True)
         self._pause(0.5, 1.0)
         house.link.heal()
+
+    def _do_messages_doubled(self, house: House) -> None:
+        """Whatever the box says of a call arrives twice, as after a lost PUBACK."""
+        heard: list[tuple[str, bytes]] = []
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        client.on_message = lambda _client, _data, message: heard.append((message.topic, bytes(message.payload)))
+        client.connect("127.0.0.1", self.broker.port)
+        client.subscribe(f"offhook1/{house.name}/up/#", qos=1)
+        client.loop_start()
+        house.make_call()
+        wait_for(lambda: any(topic.endswith("/up/ev") for topic, _payload in heard), 15.0)
+        self._pause(0.5, 1.0)
+        for topic, payload in list(heard):
+            client.publish(topic, payload, qos=1).wait_for_publish(5.0)
+        client.disconnect()
+        client.loop_stop()
 
     def _do_link_slow(self, house: House) -> None:
         house.link.delay_s, house.link.bytes_per_s = 0.3, 6_000.0  # 50 kbit/s

@@ -44,7 +44,7 @@ def test_sixty_faults_lose_nothing_and_double_nothing(tmp_path: Path, engines: E
 MUTANTS = {
     "trusting_box": ("broker_killed_before_delivery", "is not in the cloud"),
     "hasty_receiver": ("receiver_killed", "is not in the cloud"),
-    "forgetful_receiver": ("answers_lost", "records are doubled"),
+    "forgetful_receiver": ("messages_doubled", "records are doubled"),
 }
 """Who is wrong on purpose, the fault that must show it, and what the checker must say."""
 
