@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from firmware.call_machine import ALWAYS_TO_TABLE, TABLE
-from firmware.events import LineCondition, LineDown, LineEvent, LineUp
+from firmware.events import LineCondition, LineDown, LineEvent, LineUp, OnHook, Ring
 from firmware.line_state import Phase
 from firmware.model import LineKind
 from tests.core.walk import KINDS, WALKS, WALKS_WITH_RESTARTS, Happening
@@ -73,7 +73,15 @@ def test_walks_reach_every_rule_and_every_phase_it_may_lead_to() -> None:
             if before.present or isinstance(event, ALWAYS_TO_TABLE):
                 reached.add((before.phase, type(event), self.state.phase))
 
+    # The dice seldom leave a ringing line alone for as long as a caller takes to give up.
+    gave_up = [
+        Happening(LineUp, {"condition": LineCondition.IDLE}, gap_ms=10, late_ms=0, jump_s=0),
+        Happening(Ring, {}, gap_ms=10, late_ms=0, jump_s=0),
+        Happening(OnHook, {}, gap_ms=40_000, late_ms=0, jump_s=0),
+    ]
+
     @settings(max_examples=500, deadline=None, database=None, derandomize=True)
+    @example(kind=LineKind.ANALOG, walk=gave_up)
     @given(kind=KINDS, walk=WALKS)
     def wander(kind: LineKind, walk: list[Happening]) -> None:
         Mapper(kind).live(_seen(walk))
