@@ -257,6 +257,7 @@ class Demo:
             busy = [c for c in calls if c["status"] != "ended" or any(_unfinished(r) for r in c["recordings"])]
             if not busy or time.monotonic() > end:
                 return calls
+            self.look_after()
             time.sleep(1.0)
 
     def _check(self, calls: list[dict[str, Any]], ledger: dict[str, Any], faults: list[str]) -> bool:
