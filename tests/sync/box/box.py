@@ -46,10 +46,12 @@ class Box:
         for _ in range(count):
             whole_call(self.world, size=size)
 
-    def configure(self, port: int, more: str = "", *, transport: str = "plain", host: str = "127.0.0.1") -> None:
+    def configure(
+        self, port: int, more: str = "", *, transport: str = "plain", host: str = "127.0.0.1", waits: str = QUICK
+    ) -> None:
         document = (
             f'[sync]\nenabled = true\nhost = "{host}"\nport = {port}\ntransport = "{transport}"\nbox_id = "{BOX}"\n'
-            f"{QUICK}{more}"
+            f"{waits}{more}"
         )
         writer = SecondWriter(self.data / "offhook.db", SystemClock())
         newest = settings.newest(writer.db)

@@ -28,11 +28,13 @@ class Authority:
         self.file = folder / f"{name}.pem"
         self.file.write_bytes(certificate.public_bytes(Encoding.PEM))
 
-    def issue(self, name: str, *, days: float = 60, since_days: float = 1) -> tuple[Path, Path]:
-        """Certificate and key of ``name``, also good for 127.0.0.1."""
+    def issue(
+        self, name: str, *, days: float = 60, since_days: float = 1, address: str = "127.0.0.1"
+    ) -> tuple[Path, Path]:
+        """Certificate and key of ``name``, also good for ``address``."""
         key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.now(UTC)
-        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
         certificate = (
             _builder(_named(name), self._name, key, now - timedelta(days=since_days), now + timedelta(days=days))
             .add_extension(names, critical=False)

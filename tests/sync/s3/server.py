@@ -20,9 +20,10 @@ BUCKET = "recordings"
 
 
 class Rclone:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, host: str = "127.0.0.1") -> None:
         if not RCLONE.exists():
             pytest.skip("rclone is not installed (it comes with the development requirements)")
+        self.host = host
         self.root = folder / "s3"
         (self.root / BUCKET).mkdir(parents=True)
         self.port = free_port()
@@ -34,13 +35,13 @@ class Rclone:
     def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [RCLONE, "serve", "s3", str(self.root), "--addr", f"127.0.0.1:{self.port}", "--auth-key",
+                [RCLONE, "serve", "s3", str(self.root), "--addr", f"{self.host}:{self.port}", "--auth-key",
                  f"{KEY},{SECRET}", "--config", "/dev/null", "-v"],
                 stdout=log, stderr=log,
             )  # fmt: skip
         end = time.monotonic() + 20
         while time.monotonic() < end:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 0.5):
+            with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), 0.5):
                 return
             time.sleep(0.05)
         raise TimeoutError(self._log.read_text())
