@@ -11,6 +11,10 @@ QUEUE_S = 0.7
 """So many seconds of the link may wait in buffers before a chunk: a record that comes next waits as long."""
 
 _SMOOTH = 0.25
+_SLOWLY = 0.08
+"""Down: an answer that was late for another reason than the link must not make the window small for long."""
+PROBE = 1.25
+"""The window is so much larger than what was measured: otherwise nothing would ever show that the link takes more."""
 
 
 class Link:
@@ -40,14 +44,18 @@ class Link:
         self.srtt_s += _SMOOTH * (took_s - self.srtt_s)
         self._min_rtt_s = took_s if self._min_rtt_s is None else min(self._min_rtt_s, took_s)
         rate = (self._delivered - delivered_before) / took_s
-        self.goodput = rate if self.goodput is None else self.goodput + _SMOOTH * (rate - self.goodput)
+        if self.goodput is None:
+            self.goodput = rate
+        else:
+            smooth = _SMOOTH if rate > self.goodput else _SLOWLY
+            self.goodput += smooth * (rate - self.goodput)
 
     @property
     def window(self) -> int:
         """Bytes that may be unacknowledged."""
         if self.goodput is None:
             return min(FIRST_WINDOW, self._max_window)
-        wanted = int(self.goodput * ((self._min_rtt_s or 0.0) + QUEUE_S))
+        wanted = int(PROBE * self.goodput * ((self._min_rtt_s or 0.0) + QUEUE_S))
         # Two at least: with one, the link rests for a round trip after each.
         return max(2 * self.chunk(self._max_window), min(wanted, self._max_window))
 
