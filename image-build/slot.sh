@@ -42,6 +42,9 @@ for unit in systemd-hwdb-update.service apt-daily.timer apt-daily-upgrade.timer 
     systemd-update-done.service ldconfig.service; do
     ln -sfn /dev/null "$root/etc/systemd/system/$unit"
 done
+# It would open ssh on a local socket and, in a virtual machine, on vsock, with or without a key of the admin's.
+mkdir -p "$root/etc/systemd/system-generators"
+ln -sfn /dev/null "$root/etc/systemd/system-generators/systemd-ssh-generator"
 ln -sfn /run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
 ln -sfn /run/offhook-box/hostname "$root/etc/hostname"
 printf '127.0.0.1 localhost\n::1 localhost ip6-localhost\n' >"$root/etc/hosts"
