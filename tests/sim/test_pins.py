@@ -162,7 +162,7 @@ def test_the_reset_wire_is_pulled_to_ground_for_a_moment_when_nothing_else_helpe
         now_s[0] += 1
         assert now_s[0] < 600
     assert told == ["reopen, power"]
-    eventually(lambda: len([level for level, _ in moments if level is LOW]) >= 1)
+    eventually(lambda: [level for level, _ in moments][-2:] == [LOW, HIGH])
     pulled = next(at for level, at in moments if level is LOW)
     let_go = next(at for level, at in moments if level is HIGH and at > pulled)
     assert (let_go - pulled) / 1e9 == pytest.approx(RESET_PULSE_S, abs=0.4)

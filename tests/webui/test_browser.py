@@ -75,6 +75,7 @@ def test_a_call_shows_up_and_ends_on_the_open_list(data_dir: Path, run_dir: Path
         page.wait_for_selector(".health[data-link=up]")
         call = database.call(50, status="talking", ended_utc_ms=None, outcome=None)
         recorder.say("call", call=live_call(id=call))
+        page.click("[data-new]")  # rows do not move under the reader: a new call waits behind a button
         page.wait_for_selector(f'[data-call="{call}"] >> text=正在通话')
         database.conn.execute(
             "UPDATE call SET status = 'ended', outcome = 'answered', ended_utc_ms = 1 WHERE id = ?", (call,)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
@@ -21,8 +21,16 @@ class Authority:
         self._name = _named(name)
         now = datetime.now(UTC)
         certificate = (
-            _builder(self._name, self._name, self._key, now - timedelta(days=1), now + timedelta(days=90))
+            _builder(
+                self._name,
+                self._name,
+                self._key.public_key(),
+                self._key,
+                now - timedelta(days=1),
+                now + timedelta(days=90),
+            )
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(_CA_USAGE, critical=True)
             .sign(self._key, hashes.SHA256())
         )
         self.file = folder / f"{name}.pem"
@@ -36,7 +44,14 @@ class Authority:
         now = datetime.now(UTC)
         names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
         certificate = (
-            _builder(_named(name), self._name, key, now - timedelta(days=since_days), now + timedelta(days=days))
+            _builder(
+                _named(name),
+                self._name,
+                key.public_key(),
+                self._key,
+                now - timedelta(days=since_days),
+                now + timedelta(days=days),
+            )
             .add_extension(names, critical=False)
             .sign(self._key, hashes.SHA256())
         )
@@ -51,16 +66,11 @@ class Authority:
         request = x509.load_pem_x509_csr(csr.encode())
         now = datetime.now(UTC)
         subject = _named(name) if name else request.subject
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(request.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=days))
-            .sign(self._key, hashes.SHA256())
-        )
+        public = request.public_key()
+        assert isinstance(public, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey)
+        certificate = _builder(
+            subject, self._name, public, self._key, now - timedelta(days=1), now + timedelta(days=days)
+        ).sign(self._key, hashes.SHA256())
         return certificate.public_bytes(Encoding.PEM).decode()
 
 
@@ -68,15 +78,36 @@ def _named(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
+_CA_USAGE = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, start: datetime, end: datetime
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey,
+    signer: ec.EllipticCurvePrivateKey,
+    start: datetime,
+    end: datetime,
 ) -> x509.CertificateBuilder:
+    """With the key identifiers that RFC 5280 asks for and Python 3.13 insists on."""
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
-        .public_key(key.public_key())
+        .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
         .not_valid_after(end)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
     )
