@@ -138,6 +138,8 @@ def create_app(
 
 def _error_page(error: HTTPException) -> ResponseReturnValue:
     """One page for all refusals; scripts get the sentence alone."""
+    if request.path.startswith(f"{v1.blueprint.url_prefix}/"):
+        return v1.refusal(error)
     status = error.code or 500
     known = {
         400: _("The box did not understand this request."),

