@@ -73,8 +73,8 @@ def restored(
     """The state of a line whose call was open when the recorder went down; ``last_seen`` is when it last watched.
 
     The call waits for the driver's `LineUp`: still up, it goes on as its next part; idle, it ended in the hole.
-    ``call`` must not be ended; ``last_seen`` and the call's moments may be of an earlier boot. ``last_ring``, on the
-    clock of this boot, is when a ringing call was last heard to ring.
+    ``call`` must not be ended; its moments may be of an earlier boot. ``last_seen``, and ``last_ring`` (when a ringing
+    call was last heard to ring), are on the clock of this boot, where they may be negative.
     """
     return LineState(
         line=line,

@@ -163,6 +163,8 @@ class Witness:
         self.now = self.now.plus_s(5)
         if turn is Turn.REBOOTED:
             self.now = replace(self.now, boot_ns=15 * 10**9)
+            # As `firmware.inheritance` places it: by the wall clock, on the clock of this boot.
+            last_seen = replace(last_seen, boot_ns=self.now.boot_ns - 5 * 10**9)
             # Moments of another boot are other moments to the ledger, too.
             self.owed.clear()
         if call is None:
