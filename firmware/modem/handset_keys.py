@@ -82,11 +82,12 @@ class HandsetKeys:
                 part.start()
 
     def stop(self) -> None:
-        if self._hook is not None:
-            self._hook.close()
         for part in (self._worker, self._ear):
             if part is not None:
                 part.stop()
+        # Last: both ask it whether the handset is lifted.
+        if self._hook is not None:
+            self._hook.close()
 
     def _lifted(self) -> None:
         with self._lock:
