@@ -39,6 +39,7 @@ class LiveBoard extends HTMLElement {
     on("link", (link) => this.#takeLink(link));
     on("lost", () => this.#takeLink({ link: "lost" }));
     this.ticking = setInterval(() => this.#tick(), 500);
+    if (stream.latest) this.#takeState(stream.latest);
   }
 
   disconnectedCallback() {

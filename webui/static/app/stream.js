@@ -14,6 +14,7 @@ function tab() {
 class Stream extends EventTarget {
   #source = null;
   #poll = null;
+  latest = null; // the last full state: a part of the page that comes after it starts from there
   constructor() {
     super();
     document.addEventListener("visibilitychange", () => (document.hidden ? this.#close() : this.#open()));
@@ -60,6 +61,7 @@ class Stream extends EventTarget {
   }
 
   #tell(kind, detail) {
+    if (kind === "state") this.latest = detail;
     if (kind !== "lost" && kind !== "link") this.dispatchEvent(new Event("heard"));
     this.dispatchEvent(new CustomEvent(kind, { detail }));
   }
