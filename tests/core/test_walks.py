@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from firmware.call_machine import ALWAYS_TO_TABLE, TABLE
-from firmware.events import Answered, LineCondition, LineDown, LineEvent, LineUp, OnHook, Ring
+from firmware.events import Answered, CallEnded, LineCondition, LineDown, LineEvent, LineUp, OnHook, Ring
 from firmware.line_state import Phase
 from firmware.model import LineKind
 from tests.core.walk import KINDS, WALKS, WALKS_WITH_RESTARTS, Happening
@@ -81,15 +81,17 @@ def test_walks_reach_every_rule_and_every_phase_it_may_lead_to() -> None:
     ]
 
     # What the dice throw depends on which modules hypothesis finds loaded: a rare event gets a walk of its own.
-    answered_alone = [
+    answered_twice = [
         Happening(LineUp, {"condition": LineCondition.IDLE}, gap_ms=10, late_ms=0, jump_s=0),
         Happening(Answered, {}, gap_ms=10_000, late_ms=0, jump_s=0),
+        Happening(CallEnded, {}, gap_ms=10_000, late_ms=0, jump_s=0),
+        Happening(Answered, {}, gap_ms=10, late_ms=500, jump_s=0),
     ]
 
     @settings(max_examples=1000, deadline=None, database=None, derandomize=True)
     @example(kind=LineKind.ANALOG, walk=gave_up)
-    @example(kind=LineKind.ANALOG, walk=answered_alone)
-    @example(kind=LineKind.SIM, walk=answered_alone)
+    @example(kind=LineKind.ANALOG, walk=answered_twice)
+    @example(kind=LineKind.SIM, walk=answered_twice)
     @given(kind=KINDS, walk=WALKS)
     def wander(kind: LineKind, walk: list[Happening]) -> None:
         Mapper(kind).live(_seen(walk))
