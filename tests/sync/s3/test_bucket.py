@@ -88,13 +88,16 @@ def test_a_large_file_goes_on_at_the_part_where_it_was_cut(box: Box, broker: Mos
     eventually(lambda: box.status().get("today_bytes", 0) > 6 * MIB, 40, what="a part")
     box.kill()
     (upload,) = box.rows(began)
+    counted = "SELECT total(bytes) AS bytes FROM sync_volume"
+    (before,) = box.rows(counted)
     box.configure(broker.port, s3.settings("part_mb = 5\n"))
-    sent_before = box.rows("SELECT bytes FROM sync_volume")
     box.start()
     eventually(lambda: box.waits_for_files() == 0, 40, what="the file stored")
+    assert box.stop() == 0
     assert list(s3.objects().values()) == masters(box)
     assert box.rows("SELECT have FROM outbox_file WHERE path LIKE '%.flac'") == [upload], "the same upload went on"
-    assert sent_before
+    (after,) = box.rows(counted)
+    assert after["bytes"] - before["bytes"] < 14 * MIB, "the part that was there is not sent again"
 
 
 def test_a_store_that_is_away_or_refuses_loses_nothing(
