@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -21,10 +22,15 @@ _cards_lock = threading.Lock()
 
 
 class _Card:
-    """Whichever line reads first reads for all of them: no thread more than there are lines."""
+    """Whichever line reads first reads for all of them: no thread more than there are lines.
 
-    def __init__(self, source: AudioSource) -> None:
-        self._source = source
+    ``source``: makes the card's source, which stamps in the time of the line that opens the card.
+    """
+
+    def __init__(self, source: Callable[[Clock | None], AudioSource]) -> None:
+        self._make = source
+        self._source: AudioSource | None = None
+        self._clock: Clock | None = None
         self._turn = threading.Condition()
         self._reading = False
         self._generation = 0
@@ -32,9 +38,13 @@ class _Card:
         self._waiting: dict[CardSource, deque[Block]] = {}
         self._gone = AudioDeviceError("sound card is not open")
 
-    def join(self, line: CardSource) -> int:
+    def join(self, line: CardSource, clock: Clock | None) -> int:
         with self._turn:
             if not self._open:
+                if self._source is None or clock is not self._clock:
+                    # A card may outlive the lines it was made for, and must not go on in their time. Otherwise the
+                    # source stays: it remembers that a device lied about its rate.
+                    self._source, self._clock = self._make(clock), clock
                 self._source.open()
                 self._open = True
                 self._generation += 1
@@ -63,10 +73,12 @@ class _Card:
                 if not self._turn.wait(_TURN_S):
                     return None
             self._reading = True
+            source = self._source
+        assert source is not None  # it is open
         block: Block | None = None
         error: AudioDeviceError | None = None
         try:
-            block = self._source.read()
+            block = source.read()
         except AudioDeviceError as gone:
             error = gone
         with self._turn:
@@ -84,25 +96,34 @@ class _Card:
 
     def _close(self) -> None:
         self._open = False
-        self._source.close()
+        if self._source is not None:
+            self._source.close()
 
 
 class CardSource:
     """Implements `AudioSource` for some channels of a card."""
 
     def __init__(
-        self, card: _Card, *, rate_hz: int, channels: int, take: tuple[int, ...], roles: tuple[ChannelRole, ...]
+        self,
+        card: _Card,
+        *,
+        rate_hz: int,
+        channels: int,
+        take: tuple[int, ...],
+        roles: tuple[ChannelRole, ...],
+        clock: Clock | None,
     ):
         self.rate_hz = rate_hz
         self.roles = roles
         self._card = card
         self._channels = channels
         self._take = list(take)
+        self._clock = clock
         self._generation = 0
 
     def open(self) -> None:
         """Raises `AudioDeviceError`, as the card's own source does."""
-        self._generation = self._card.join(self)
+        self._generation = self._card.join(self, self._clock)
 
     def read(self) -> Block | None:
         block = self._card.read(self, self._generation)
@@ -135,5 +156,5 @@ def card_source(
         card = _cards.get(key)
         if card is None:
             every = (ChannelRole.MIXED,) * device_channels
-            card = _cards[key] = _Card(AlsaSource(device, rate_hz=rate_hz, roles=every, clock=clock))
-    return CardSource(card, rate_hz=rate_hz, channels=device_channels, take=take, roles=roles)
+            card = _cards[key] = _Card(lambda clock: AlsaSource(device, rate_hz=rate_hz, roles=every, clock=clock))
+    return CardSource(card, rate_hz=rate_hz, channels=device_channels, take=take, roles=roles, clock=clock)

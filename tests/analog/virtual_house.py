@@ -265,8 +265,9 @@ class VirtualHouse:
         source, listener = self._ears.source, self._ears.listener
         assert source is not None
         assert listener is not None
-        block = source.read()
-        assert block is not None
+        block = None
+        while block is None:  # a machine that is busy may need more than the second that one reading waits
+            block = source.read()
         for event in listener.hear(block):
             self._runtime.post(event)
         self._take_in()

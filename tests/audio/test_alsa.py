@@ -21,7 +21,7 @@ from firmware.audio.shared_card import card_source
 from firmware.audio.stamping import RateGuard, Stamper
 from firmware.errors import AudioDeviceError
 from firmware.model import ChannelRole, Instant
-from firmware.ports import AudioSource, Block
+from firmware.ports import AudioSource, Block, Clock
 from tests.audio.world import START
 
 pytestmark = pytest.mark.sound
@@ -344,8 +344,9 @@ def test_one_line_stops_and_the_other_goes_on() -> None:
     from firmware.audio.shared_card import CardSource, _Card  # noqa: PLC0415
 
     card = Card()
-    shared = _Card(card)
-    one, two = (CardSource(shared, rate_hz=8000, channels=2, take=(n,), roles=(ChannelRole.MIXED,)) for n in (0, 1))
+    shared = _Card(lambda _clock: card)
+    mixed = (ChannelRole.MIXED,)
+    one, two = (CardSource(shared, rate_hz=8000, channels=2, take=(n,), roles=mixed, clock=None) for n in (0, 1))
     one.open()
     two.open()
     for source, value in ((one, 1), (two, 2), (one, 1), (two, 2)):
@@ -365,3 +366,48 @@ def test_one_line_stops_and_the_other_goes_on() -> None:
     one.open()
     assert card.opened == 2
     assert one.read() is not None
+
+
+def test_a_card_stamps_in_the_time_of_the_line_that_opens_it() -> None:
+    """A card may outlive the line it was made for; with its clock every decoder would look in the wrong place."""
+
+    class Card:
+        rate_hz = 8000
+        roles = (ChannelRole.MIXED,)
+
+        def __init__(self, clock: Clock | None) -> None:
+            self.clock = clock
+
+        def open(self) -> None: ...
+
+        def read(self) -> Block | None:
+            assert self.clock is not None
+            return Block(pcm=b"\0\0" * 80, frames=80, at=self.clock.now())
+
+        def close(self) -> None: ...
+
+    class Standing:
+        def __init__(self, at: Instant) -> None:
+            self._at = at
+
+        def now(self) -> Instant:
+            return self._at
+
+    from firmware.audio.shared_card import CardSource, _Card  # noqa: PLC0415
+
+    made: list[Card] = []
+
+    def make(clock: Clock | None) -> Card:
+        made.append(Card(clock))
+        return made[-1]
+
+    shared = _Card(make)
+    before, after = (Standing(START.plus_s(seconds)) for seconds in (1000, 0))
+    for clock, cards in ((before, 1), (before, 1), (after, 2)):
+        line = CardSource(shared, rate_hz=8000, channels=1, take=(0,), roles=(ChannelRole.MIXED,), clock=clock)
+        line.open()
+        block = line.read()
+        line.close()
+        assert block is not None
+        assert block.at == clock.now()
+        assert len(made) == cards, "a source that stays remembers that its device lied about the rate"
