@@ -8,7 +8,8 @@ balances. Exit code 1 when one of these does not hold.
 
 Kills may come faster than the box is back. A kill is then asked for what the box could do before the next one: a
 further part is due when it watched the call for a second, and the 5 s count from the last kill before that part. A
-call that fell into holes with less than a second between them was seen by nobody.
+call that fell into holes with less than a second between them was seen by nobody. While the street has pulled the
+line's device out there is no sound to record: no further part is due then, but an alarm that names the loss is.
 """
 
 from __future__ import annotations
@@ -46,6 +47,23 @@ class Kill:
     lost_ms: dict[str, int] = field(default_factory=dict)
     resumed_ms: dict[str, int] = field(default_factory=dict)
     back_utc_ms: int = 0
+
+
+@dataclass(frozen=True)
+class Absence:
+    """The street had pulled the device of a line out."""
+
+    line: str
+    at_utc_ms: int
+    back_utc_ms: int
+    told: bool
+    """An alarm of the box names it."""
+
+    def hides_ms(self, line: str, from_utc_ms: int, until_utc_ms: int) -> int:
+        """How much of the time between two moments the line had no sound to give."""
+        if line != self.line:
+            return 0
+        return max(0, min(until_utc_ms, self.back_utc_ms) - max(from_utc_ms, self.at_utc_ms))
 
 
 @dataclass
@@ -92,8 +110,9 @@ def one_run(folder: Path, *, calls: int, seed: int, most: int, every_s: float) -
         demo.stop()
     holes = [e for e in ledger["entries"] if e["fault"] == "recorder_was_down"]
     faults, unseen = compare(street, listed, holes)
+    absences = pulled(street, folder / "data" / "offhook.db")
     for kill, following in zip(kills, [*kills[1:], None], strict=True):
-        faults += cost(kill, following, listed, holes)
+        faults += cost(kill, following, listed, holes, absences)
     faults += soundness(folder / "data" / "offhook.db", ledger)
     return Run(kills, len(street), faults, unseen)
 
@@ -165,7 +184,32 @@ def _within(call: StreetCall, holes: list[dict[str, Any]]) -> bool:
     return False
 
 
-def cost(kill: Kill, following: Kill | None, listed: list[dict[str, Any]], holes: list[dict[str, Any]]) -> list[str]:
+def pulled(street: list[StreetCall], database: Path) -> list[Absence]:
+    """Each time the street pulled a device out, and whether the box has an alarm of it."""
+    connection = sqlite3.connect(database)
+    try:
+        alarms = connection.execute(
+            "SELECT subject, since_utc_ms, last_utc_ms FROM alarm WHERE key IN ('sound_lost', 'line_down')"
+        ).fetchall()
+    finally:
+        connection.close()
+    absences = []
+    for call in street:
+        for fault in call.faults:
+            if fault.kind.startswith("pull"):
+                back = fault.back_utc_ms or sys.maxsize
+                told = any(s == call.line and since <= back and last >= fault.at_utc_ms for s, since, last in alarms)
+                absences.append(Absence(call.line, fault.at_utc_ms, back, told))
+    return absences
+
+
+def cost(
+    kill: Kill,
+    following: Kill | None,
+    listed: list[dict[str, Any]],
+    holes: list[dict[str, Any]],
+    absences: list[Absence],
+) -> list[str]:
     """What was lost at this kill, per line that was recorded; ``following`` is the next one."""
     faults = []
     next_utc_ms = following.at_utc_ms if following else sys.maxsize
@@ -190,9 +234,13 @@ def cost(kill: Kill, following: Kill | None, listed: list[dict[str, Any]], holes
             continue
         kill.back_utc_ms = max(kill.back_utc_ms, min(h["until_utc_ms"] or sys.maxsize for h in hole))
         watched_until = min(call["ended_utc_ms"] or 0, next_utc_ms)
-        still_up = watched_until > kill.back_utc_ms + TOLERANCE_MS
-        if still_up and not later:
+        up_ms = watched_until - kill.back_utc_ms
+        hidden = [a for a in absences if a.hides_ms(line, kill.back_utc_ms, watched_until)]
+        hidden_ms = sum(a.hides_ms(line, kill.back_utc_ms, watched_until) for a in hidden)
+        if not later and up_ms - hidden_ms > TOLERANCE_MS:
             faults.append(f"{call['id']}: was up after the restart and has no further part")
+        if not later and up_ms > TOLERANCE_MS and not all(a.told for a in hidden):
+            faults.append(f"{call['id']}: its device was pulled out after the restart and no alarm says so")
         if kill.lost_ms[line] > LOST_GOAL_MS:
             faults.append(f"{call['id']}: {kill.lost_ms[line]} ms of sound before the kill are lost")
         if kill.resumed_ms.get(line, 0) > RESUME_GOAL_MS:
