@@ -83,6 +83,37 @@ def test_facts_wait_for_another_process_with_the_lock(world: World) -> None:
     assert [kind for _, kind, _ in outbox(world)] == ["call.started", "call.ended"]
 
 
+def test_what_waits_is_committed_together_and_in_order(world: World) -> None:
+    """A call behind many reports must not wait for as many commits: a power cut takes what is not committed."""
+    told: list[list[str]] = []
+    writer = world.writer(on_commit=lambda committed: told.append([one.body["id"] for one in committed]))
+    other = sqlite3.connect(world.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writer.start()
+    calls = [ringing(world.clock.pass_s(60)) for _ in range(40)]
+    for call in calls:
+        writer.submit([SaveCall(call=call), ring(call, call.started)])
+    other.execute("ROLLBACK")
+    other.close()
+    writer.stop(20)
+    assert [name for together in told for name in together] == [call.id for call in calls]
+    assert len(told) <= 3  # the first ones may be taken before the others are there
+
+
+def test_a_bug_in_one_submission_does_not_take_those_before_it_along(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crash = threading.Event()
+    monkeypatch.setattr(threading, "excepthook", lambda _: crash.set())
+    writer = world.writer()
+    call = ringing(world.clock.now())
+    writer.submit([SaveCall(call=call)])
+    writer.submit([object()])  # type: ignore[list-item]
+    writer.start()
+    assert crash.wait(10)  # the service ends the process on it
+    assert [one["id"] for one in queries.list_calls(world.read())] == [call.id]
+
+
 def test_a_stop_that_cannot_write_says_what_is_not_written(world: World) -> None:
     other = sqlite3.connect(world.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

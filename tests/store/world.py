@@ -72,7 +72,7 @@ class World:
         return StoreWriter(self.path, self.clock, boot_name=self.boot_name, **options)  # type: ignore[arg-type]
 
     def store(self, *submissions: Sequence[object]) -> None:
-        """Each submission is one transaction; returns when all are committed."""
+        """Each submission is stored as a whole; returns when all are committed."""
         writer = self.writer()
         writer.start()
         for facts in submissions:
