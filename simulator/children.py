@@ -14,6 +14,7 @@ from pathlib import Path
 from firmware.errors import OffhookError
 
 _STOP_DEADLINE_S = 20.0
+_REST_OVER_S = 2.0
 
 
 class ChildError(OffhookError):
@@ -66,6 +67,24 @@ class Child:
                 what = f"ended with code {self.died()}" if self.died() is not None else f"not ready in {deadline_s:g} s"
                 raise ChildError(f"the {self.name} is {what}; the end of its log {self.log}:\n{self.tail()}")
             time.sleep(0.1)
+
+    def wait_until_at_rest(self, share: float, deadline_s: float) -> bool:
+        """Returns when it needs less than ``share`` of a processor, measured over 2 s; False when it never did."""
+        end = time.monotonic() + deadline_s
+        while time.monotonic() < end:
+            before_s, since_s = self._cpu_s(), time.monotonic()
+            time.sleep(_REST_OVER_S)
+            if self._cpu_s() - before_s < share * (time.monotonic() - since_s):
+                return True
+        return False
+
+    def _cpu_s(self) -> float:
+        """Processor time of it so far, with all its threads; 0 when it has died."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime of proc(5)
 
     def stop(self) -> int | None:
         """Asks it to stop, then makes it. Returns its exit code."""
