@@ -35,6 +35,8 @@ class VoiceQuirks:
     """Takes everything and says nothing (callattendant 105)."""
     refuses_line: bool = False
     """ERROR to AT+VLS=1 (callattendant 11)."""
+    late_ok_s: float = 0.0
+    """Time between the end of its sound and the OK behind it."""
     connected: str = "VCON"
     """What ATDT...; ends with: VCON or OK."""
 
@@ -173,6 +175,7 @@ class VoiceModem:
                     return
                 self._typed, self._sending = self._typed[stop + 2 :], False
                 self._say(_ETX)
+                time.sleep(self.quirks.late_ok_s)
                 self._line("OK")
             else:
                 line, end_of_line, rest = self._typed.partition(b"\r")

@@ -31,6 +31,8 @@ BAUD: Final = 115200
 _RETRY_S: Final = (0.5, 1.0, 2.0, 4.0)
 _LONGEST_WAIT_S: Final = 1.0
 _STALLED_S: Final = 3.0
+_CLOSES_S: Final = 0.5
+"""How long the OK behind the end of the modem's sound is waited for (ITU-T V.253: <DLE><ETX>, then OK)."""
 UNPLUGGED: Final = "the voice modem was unplugged: plug it in again"
 WEDGED: Final = "the voice modem does not answer: unplug it for ten seconds and plug it in again"
 
@@ -73,6 +75,8 @@ class VoicePort:
         self._taken_s = 0.0
         self._said: Callable[[], None] | None = None
         self._text = b""
+        self._closing: bytes | None = None
+        self._closes_s = 0.0
 
     def start(self) -> None:
         self._worker.start()
@@ -190,7 +194,9 @@ class VoicePort:
 
     def _step(self, port: serial.Serial, wait_s: float, *, quiet: bool = False) -> None:
         now_s = time.monotonic()
-        if not self._reader.in_sound and self._said is None:
+        if self._closing is not None:
+            wait_s = min(wait_s, self._closes_s - now_s)
+        elif not self._reader.in_sound and self._said is None:
             self.write(self._engine.next_bytes(now_s))
         if self._engine.deadline_s is not None:
             wait_s = min(wait_s, self._engine.deadline_s - now_s)
@@ -199,13 +205,26 @@ class VoicePort:
         for piece in self._reader.feed(data):
             if isinstance(piece, Text):
                 self._take_text(piece.data, now_s, quiet)
-            elif not quiet:
+                continue
+            if isinstance(piece, SoundEnded):
+                self._closing, self._closes_s = b"", now_s + _CLOSES_S
+            if not quiet:
                 self._talk.on_piece(piece)
+        if self._closing is not None and now_s >= self._closes_s:
+            text, self._closing = self._closing, None
+            self._take_text(text, now_s, quiet)
         outputs, probe = self._engine.on_time(now_s)
         self.write(probe)
         self._take_outputs(outputs, quiet)
 
     def _take_text(self, data: bytes, now_s: float, quiet: bool) -> None:
+        if self._closing is not None:
+            # The OK of the sound that ended: the next command would take it for its own.
+            self._closing += data
+            _, ok, data = self._closing.partition(b"OK\r\n")
+            if not ok:
+                return
+            self._closing = None
         # VCON is to a voice modem what OK is.
         text = data.replace(b"VCON", b"OK")
         if self._said is not None and b"OK" in self._text + text:

@@ -77,7 +77,11 @@ def test_reasons_are_no_numbers(
     assert (caller.number, caller.presentation) == (None, presentation)
 
 
-def test_what_the_line_carries_is_heard_sample_by_sample(modem: VoiceModem, line: VoiceModemLine, heard: Heard) -> None:
+@pytest.mark.parametrize("late_ok_s", [0.0, 0.1])
+def test_what_the_line_carries_is_heard_sample_by_sample(
+    modem: VoiceModem, line: VoiceModemLine, heard: Heard, late_ok_s: float
+) -> None:
+    modem.quirks.late_ok_s = late_ok_s  # not to be taken for the answer to the next command
     modem.remote = bytes(range(256))  # every value, DLE among them
     source = line.audio_source()
     assert source is not None
