@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webui import assets, i18n, navigation, permissions, security, settings_document, words, words_of_storage
+from webui import assets, i18n, navigation, permissions, security, settings_document, uploads, words, words_of_storage
 from webui.api import metrics, v1
 from webui.box_zone import BoxZone
 from webui.feed.hub import Hub
@@ -125,6 +125,7 @@ def create_app(
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
     i18n.install(app)
     assets.install(app)
+    uploads.install(app)
     security.install(app, https=behind_proxy)
     for page in PAGES:
         app.register_blueprint(page.blueprint)

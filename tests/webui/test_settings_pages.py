@@ -10,13 +10,16 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from appliance.desk import Desk
 from firmware.errors import ConfigError, ConflictError
 from firmware.settings import SettingsService
 from firmware.store import retention_ask, settings
 from firmware.store.second_writer import SecondWriter
+from firmware.update_wishes import Phase, incoming, take
 from tests.store.world import HandClock
 from tests.webui.box import BROWSER, NOW_MS, PASSWORD, Database, StubRecorder, csrf
 from webui import backup
+from webui.app import FORM_BYTES_AT_MOST
 from webui.services import Services
 from webui.support import without_numbers
 
@@ -221,6 +224,7 @@ def test_a_backup_comes_back_on_another_box(
     assert restore(file.data, "another passphrase").status_code == 422
     assert restore(b"MZ" + b"\0" * 100, "a long passphrase").status_code == 422
     assert restore(file.data[:-1] + b"\0", "a long passphrase").status_code == 422
+    assert restore(b"x" * (backup.AT_MOST_BYTES - 1000), "a long passphrase").status_code == 422
     assert restore(b"x" * (backup.AT_MOST_BYTES + 10), "a long passphrase").status_code == 413
     assert service.get().settings.box.name == "Other"
     assert restore(file.data, "a long passphrase").status_code == 302
@@ -252,6 +256,33 @@ def test_updates_are_offered_on_the_image_alone(owner: FlaskClient, data_dir: Pa
     assert "was not installed from the Offhook image" in owner.get("/settings/system/", headers=BROWSER).text
     assert _post(owner, "/settings/system/update", action="back").status_code == 422
     assert not (data_dir / "updates").exists()
+
+
+def test_an_update_is_uploaded_whole_and_asked_for(owner: FlaskClient, data_dir: Path, run_dir: Path) -> None:
+    Desk(data_dir, version="1.0", slot="A").tell(Phase.IDLE, "idle")
+    content = b"bundle" * 200_000
+    sent = _post(owner, "/settings/system/update", action="install", file=(io.BytesIO(content), "offhook-2.0.raucb"))
+    assert sent.status_code == 302, sent.text
+    assert (incoming(data_dir) / "offhook-2.0.raucb").read_bytes() == content
+    wanted = take(run_dir)
+    assert [(each.action, each.bundle, each.by) for each in wanted] == [("install", "offhook-2.0.raucb", "page: owner")]
+    named = _post(owner, "/settings/system/update", action="install", file=(io.BytesIO(content), "holiday.jpg"))
+    assert named.status_code == 422
+    assert take(run_dir) == []
+
+
+def test_a_large_file_is_taken_only_from_whom_the_page_answers_to(
+    app: Flask, owner: FlaskClient, made: Services
+) -> None:
+    file = {"file": (io.BytesIO(b"x" * (FORM_BYTES_AT_MOST + 1)), "offhook-2.0.raucb")}
+    stranger = app.test_client().post("/settings/system/update", data=dict(file), headers=BROWSER)
+    assert stranger.status_code == 413
+    made.people.add("mei", PASSWORD, "agent")
+    agent = app.test_client()
+    form = {"csrf_token": csrf(agent), "name": "mei", "password": PASSWORD}
+    assert agent.post("/login", data=form, headers=BROWSER).status_code == 302
+    file = {"file": (io.BytesIO(b"x" * (FORM_BYTES_AT_MOST + 1)), "offhook-2.0.raucb")}
+    assert _post(agent, "/settings/system/update", **file).status_code == 413
 
 
 def test_the_way_to_trust_the_box_is_open_to_strangers(app: Flask) -> None:

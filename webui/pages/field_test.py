@@ -22,6 +22,7 @@ from firmware.errors import OffhookError
 from webui.field_test_words import language, said, tell
 from webui.permissions import Permission, require
 from webui.services import services
+from webui.uploads import takes_file
 
 blueprint = Blueprint("field_test", __name__, url_prefix="/fieldtest")
 
@@ -128,8 +129,8 @@ def show(run_id: str) -> str:
 
 @blueprint.post("/<run_id>/certificate")
 @require(Permission.HARDWARE)
+@takes_file(_PHOTO_BYTES_AT_MOST)
 def certificate(run_id: str) -> ResponseReturnValue:
-    request.max_content_length = _PHOTO_BYTES_AT_MOST
     run = _run(run_id)
     picture = request.files.get("photo")
     try:

@@ -20,7 +20,7 @@ from firmware.errors import StoreError
 from firmware.store.database import open_reader
 from firmware.store.retention_plan import space_of
 from firmware.store.transaction import Row, fetch
-from webui import box_lines, settings_document
+from webui import backup, box_lines, settings_document
 from webui.pages.recording_rules import choices
 from webui.pages.system import CA, edit_of_box, restore_upload
 from webui.permissions import Permission, open_to_all, require
@@ -29,6 +29,7 @@ from webui.settings_document import Edit, put
 from webui.time_zones import zones
 from webui.translate import _
 from webui.typed_lists import entries
+from webui.uploads import takes_file
 from webui.users import first_run
 
 blueprint = Blueprint("setup", __name__)
@@ -106,6 +107,7 @@ def test_now() -> str:
 
 @blueprint.route("/first-run/restore", methods=["GET", "POST"])
 @open_to_all
+@takes_file(backup.AT_MOST_BYTES)
 def restore() -> ResponseReturnValue:
     """Instead of a new admin: settings and users of a backup. The first-run code proves whose box it is."""
     users = services().users

@@ -24,6 +24,7 @@ from webui.services import services
 from webui.settings_document import put
 from webui.time_zones import zones
 from webui.translate import _
+from webui.uploads import takes_file
 from webui.users.audit import Action
 
 blueprint = Blueprint("system", __name__)
@@ -80,6 +81,7 @@ def make_backup() -> ResponseReturnValue:
 
 @blueprint.post("/settings/system/restore")
 @require(Permission.SYSTEM, Permission.USERS, Permission.CONFIGURE)
+@takes_file(backup.AT_MOST_BYTES)
 def restore() -> ResponseReturnValue:
     """Settings and users of the file take the place of those of the box, all or nothing of each."""
     fault = restore_upload()
@@ -91,7 +93,6 @@ def restore() -> ResponseReturnValue:
 
 def restore_upload() -> str:
     """Restores the file of this request; empty, or why it did not work. Nothing is changed then."""
-    request.max_content_length = backup.AT_MOST_BYTES
     file = request.files.get("file")
     content = file.read(backup.AT_MOST_BYTES + 1) if file else b""
     try:
@@ -136,6 +137,7 @@ def save_support() -> Response:
 
 @blueprint.post("/settings/system/update")
 @require(Permission.SYSTEM)
+@takes_file(updates.AT_MOST_BYTES)
 def update() -> ResponseReturnValue:
     """Installs an uploaded bundle, cancels one that waits, or goes back to the version before."""
     fault = updates.from_form(services().data_dir, services().run_dir)
