@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import logging
 import ssl
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from appliance import self_test
 from appliance.desk import Desk
-from appliance.rauc import Rauc
+from appliance.rauc import Rauc, RaucError
 from firmware.errors import OffhookError
 from firmware.ipc.client import RecorderClient
 from firmware.store.database import integrity_faults, open_reader
@@ -56,7 +57,7 @@ def page_answers(address: str) -> None:
             code = answer.status
     except urllib.error.HTTPError as error:
         code = error.code
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise NotProvedError(f"page: {error}") from error
     if code >= 500:
         raise NotProvedError(f"page: it answers {code}")
@@ -134,13 +135,13 @@ class Prover:
 
     def _as_usual(self) -> bool:
         """The slot proved itself before; its boot counter is filled again once the box is up."""
+        if self._desk.told() is None:
+            self._desk.tell(Phase.IDLE, "idle")
         try:
             prove(self._checks, deadline_s=self._deadline_s)
-        except NotProvedError as error:
+            self._rauc.mark_good()
+        except (NotProvedError, RaucError) as error:
             # No restart by itself: the recorder may be recording though the page is not there.
             log.error("the box is not complete: %s", error)
             return False
-        self._rauc.mark_good()
-        if self._desk.told() is None:
-            self._desk.tell(Phase.IDLE, "idle")
         return True

@@ -49,6 +49,8 @@ ln -sfn /run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
 ln -sfn /run/offhook-box/hostname "$root/etc/hostname"
 printf '127.0.0.1 localhost\n::1 localhost ip6-localhost\n' >"$root/etc/hosts"
 : >"$root/etc/machine-id"
+# The options of apt on the machine that built the root.
+rm -f "$root/etc/apt/apt.conf.d/99mmdebstrap"
 rm -f "$root"/etc/nginx/sites-enabled/default
 # The page's https, as the project sets it up everywhere.
 if [ -x "$here/nginx.sh" ]; then "$here/nginx.sh" "$root"; fi

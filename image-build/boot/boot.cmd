@@ -8,7 +8,8 @@ if test "${devtype}" = "mmc"; then
   # A kernel of 50 MB at the Pi's default address would reach into where the rest is loaded.
   setenv kernel_addr_r 0x04000000
   setenv ramdisk_addr_r 0x0c000000
-  setenv console_args "console=ttyAMA0,115200 console=ttyS1,115200 console=tty1"
+  # /dev/console is the last one: what the box says while it starts goes to the serial line, HDMI has offhook-screen.
+  setenv console_args "console=tty1 console=ttyAMA0,115200 console=ttyS1,115200"
 else
   setenv console_args "console=ttyAMA0"
 fi

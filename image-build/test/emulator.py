@@ -131,11 +131,12 @@ class Machine:
         """The first place after the last one found where the console says it."""
         end = time.monotonic() + deadline_s * FACTOR
         while True:
+            alive = self.running()
             said = self.console()
             if found := re.search(pattern, said[self._read :]):
                 self._read += found.end()
                 return found
-            if not self.running():
+            if not alive:
                 raise MachineError(f"the machine ended before {pattern!r}: {self._last()}")
             if time.monotonic() > end:
                 raise MachineError(f"not within {deadline_s * FACTOR:.0f} s: {pattern!r}: {self._last()}")

@@ -231,6 +231,12 @@ def test_a_good_box_whose_page_is_gone_for_once_does_not_restart(box: Box) -> No
     assert box.rauc.state()["marked"] == []
 
 
+def test_a_good_box_whose_boot_state_cannot_be_written_does_not_restart(box: Box) -> None:
+    Path(box.rauc.program).write_text("#!/bin/sh\necho 'Failed to write environment' >&2; exit 1\n")
+    assert box.start(good=True).phase is Phase.IDLE
+    assert box.restarts == 0
+
+
 def test_a_damaged_note_of_what_is_pending_is_dropped(box: Box) -> None:
     (box.data / "updates").mkdir()
     (box.data / "updates/pending.json").write_text("{")
