@@ -18,7 +18,7 @@ _LINE = textwrap.dedent("""
     folder = Path("/run/offhook-bench"); folder.mkdir(exist_ok=True); folder.chmod(0o755)
     line = BenchLine("image-test").__enter__()
     (folder / "profile.toml").write_text(line.profile())
-    tone.write(folder / "tone.wav", {tone_hz}, 120)
+    tone.write(folder / "tone.wav", {tone_hz}, {talk_s} + 120)
     def ask(command, **arguments):
         from firmware.ipc.client import RecorderClient
         with RecorderClient("/run/offhook/recorder.sock") as client:

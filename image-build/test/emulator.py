@@ -173,6 +173,19 @@ class Machine:
     def wait_for_ssh(self, deadline_s: float = 600.0) -> None:
         self.wait_until("true", deadline_s)
 
+    def wait_for_page(self, deadline_s: float) -> None:
+        """Until the page answers over https; for a box that lets nobody in by ssh."""
+        need("curl")
+        end = time.monotonic() + deadline_s * FACTOR
+        answer = ["curl", "-ks", "--max-time", "60", "-o", "/dev/null", "-w", "%{http_code}"]
+        while True:
+            told = subprocess.run([*answer, f"https://127.0.0.1:{self.https}/login"], capture_output=True, check=False)
+            if told.stdout[:1] in (b"2", b"3"):
+                return
+            if not self.running() or time.monotonic() > end:
+                raise MachineError(f"no page within {deadline_s * FACTOR:.0f} s: {told.stdout!r}: {self._last()}")
+            time.sleep(1)
+
     def wait_until(self, command: str, deadline_s: float) -> str:
         """Until the command ends with 0 in there; its output."""
         end = time.monotonic() + deadline_s * FACTOR
