@@ -55,12 +55,26 @@ env export -c -s 0x4000 ${state_addr} BOOT_ORDER BOOT_A_LEFT BOOT_B_LEFT
 ${devtype} write ${state_addr} 0x800 0x20
 echo "offhook: booting slot ${slot} (order ${BOOT_ORDER}, left A ${BOOT_A_LEFT}, B ${BOOT_B_LEFT})"
 setenv extra_args
+setenv early_watchdog
 if test -e ${devtype} ${devnum}:1 extra.env; then
   load ${devtype} ${devnum}:1 ${state_addr} extra.env
-  env import -t ${state_addr} ${filesize} extra_args
+  env import -t ${state_addr} ${filesize} extra_args early_watchdog
 fi
+# The Pi's watchdog from here on, 15 s at a time, until the kernel's driver in the initramfs takes it over; this U-Boot has
+# no driver of its own for it. Only for who asks for it, until somebody has seen it on each board (docs/not-proved-here.md):
+# a board that starts more slowly than that would never come up.
+setenv feed true
+if test "${devtype}" = "mmc" && test "${early_watchdog}" = "1"; then
+  setenv pm 0x3f1000
+  setexpr soc ${board_revision} \& 0xf000
+  if test "${soc}" = "3000"; then setenv pm 0xfe1000; fi
+  echo "offhook: watchdog at ${pm}00"
+  setenv feed 'mw.l ${pm}24 0x5a0f0000; setexpr.l pm_rstc *${pm}1c; setexpr pm_rstc ${pm_rstc} \& 0xffcf; setexpr pm_rstc ${pm_rstc} \| 0x5a000020; mw.l ${pm}1c 0x${pm_rstc}'
+fi
+run feed
 setenv bootargs "root=PARTUUID=0ff00c01-0${part} ro rauc.slot=${slot} panic=10 quiet ${console_args} ${extra_args}"
 if load ${devtype} ${devnum}:${part} ${kernel_addr_r} /boot/vmlinuz; then
+  run feed
   if load ${devtype} ${devnum}:${part} ${ramdisk_addr_r} /boot/initrd.img; then
     # On a Pi this is the tree that the firmware made for this board.
     booti ${kernel_addr_r} ${ramdisk_addr_r}:${filesize} ${fdt_addr}

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import random
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -25,13 +26,29 @@ SEED = int(os.environ.get("OFFHOOK_SEED", "1"))
 
 
 @pytest.fixture(scope="session")
-def length_s(started: Path, scratch: Path, consoles: Path, key: Path, next_bundle: Path) -> float:
-    """From the wish to the restart, once without a stop."""
-    disk = overlay(started, scratch / "length.qcow2")
-    with Machine(disk, consoles, key=key, name="stops-length") as box:
+def ready(started: Path, scratch: Path, consoles: Path, key: Path, next_bundle: Path) -> Path:
+    """A disk with the machine's memory in it (`savevm`): up, proved, and holding the update that is to come."""
+    disk = overlay(started, scratch / "ready.qcow2")
+    with Machine(disk, consoles, key=key, name="stops-ready") as box:
         box.wait_for_ssh(BOOT_S)
         box.wait_until("systemctl is-active offhook-prove.service", PROVE_S)
         box.copy_in(next_bundle, f"/data/{next_bundle.name}")
+        box.ssh("sync")
+        box.qmp("human-monitor-command", **{"command-line": "savevm ready"})
+    return disk
+
+
+def from_ready(ready: Path, at: Path, consoles: Path, key: Path) -> Machine:
+    """The machine as it stood, on a disk of its own."""
+    subprocess.run(["cp", "--sparse=always", str(ready), str(at)], check=True)
+    return Machine(at, consoles, key=key, name=at.stem, more=["-loadvm", "ready"])
+
+
+@pytest.fixture(scope="session")
+def length_s(ready: Path, scratch: Path, consoles: Path, key: Path, next_bundle: Path) -> float:
+    """From the wish to the restart, once without a stop."""
+    disk = scratch / "stops-length.qcow2"
+    with from_ready(ready, disk, consoles, key) as box:
         begun = time.monotonic()
         box.ssh(f"offhook update install /data/{next_bundle.name}", deadline_s=300)
         box.wait(r"offhook: booting slot B", 1800)
@@ -43,7 +60,7 @@ def length_s(started: Path, scratch: Path, consoles: Path, key: Path, next_bundl
 @pytest.mark.parametrize("number", range(STOPS))
 def test_one_version_runs_whole_after_a_stop(
     number: int,
-    started: Path,
+    ready: Path,
     scratch: Path,
     consoles: Path,
     key: Path,
@@ -56,11 +73,8 @@ def test_one_version_runs_whole_after_a_stop(
     if done.exists() and any(json.loads(line)["stop"] == name for line in done.read_text().splitlines()):
         pytest.skip("done in an earlier run")
     after_s = random.Random(f"{SEED}-{number}").uniform(0, length_s * 1.15)
-    disk = overlay(started, scratch / f"stop-{number}.qcow2")
-    with Machine(disk, consoles, key=key, name=f"stop-{number}") as box:
-        box.wait_for_ssh(BOOT_S)
-        box.wait_until("systemctl is-active offhook-prove.service", PROVE_S)
-        box.copy_in(next_bundle, f"/data/{next_bundle.name}")
+    disk = scratch / f"stop-{number}.qcow2"
+    with from_ready(ready, disk, consoles, key) as box:
         asking = threading.Thread(target=_quietly, args=(box, next_bundle.name))
         asking.start()
         time.sleep(after_s)
