@@ -31,7 +31,8 @@ def from_form(data_dir: Path, run_dir: Path) -> str:
             if file is None or not file.filename:
                 return _("Choose the file of the update first.")
             name = receive(data_dir, Path(file.filename).name, file.stream, at_most_bytes=AT_MOST_BYTES)
-            wish(run_dir, Wish(action=Action.INSTALL, by=by, bundle=name, when=When.QUIET))
+            older = request.form.get("allow_downgrade") == "yes"
+            wish(run_dir, Wish(action=Action.INSTALL, by=by, bundle=name, when=When.QUIET, allow_downgrade=older))
         elif wanted in (Action.CANCEL, Action.BACK):
             wish(run_dir, Wish(action=Action(wanted), by=by))
     except ValueError as error:

@@ -266,6 +266,10 @@ def test_an_update_is_uploaded_whole_and_asked_for(owner: FlaskClient, data_dir:
     assert (incoming(data_dir) / "offhook-2.0.raucb").read_bytes() == content
     wanted = take(run_dir)
     assert [(each.action, each.bundle, each.by) for each in wanted] == [("install", "offhook-2.0.raucb", "page: owner")]
+    assert not wanted[0].allow_downgrade
+    older = {"allow_downgrade": "yes", "file": (io.BytesIO(content), "offhook-0.9.raucb")}
+    assert _post(owner, "/settings/system/update", action="install", **older).status_code == 302
+    assert [each.allow_downgrade for each in take(run_dir)] == [True]
     named = _post(owner, "/settings/system/update", action="install", file=(io.BytesIO(content), "holiday.jpg"))
     assert named.status_code == 422
     assert take(run_dir) == []
