@@ -47,7 +47,7 @@ mkdir -p "$root/etc/systemd/system-generators"
 ln -sfn /dev/null "$root/etc/systemd/system-generators/systemd-ssh-generator"
 ln -sfn /run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
 ln -sfn /run/offhook-box/hostname "$root/etc/hostname"
-printf '127.0.0.1 localhost\n::1 localhost ip6-localhost\n' >"$root/etc/hosts"
+printf '127.0.0.1 localhost\n::1 localhost ip6-localhost\n10.11.0.1 offhook.local offhook\n' >"$root/etc/hosts"
 : >"$root/etc/machine-id"
 # The options of apt on the machine that built the root.
 rm -f "$root/etc/apt/apt.conf.d/99mmdebstrap"

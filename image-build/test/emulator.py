@@ -69,6 +69,8 @@ class Machine:
     key: Path | None = None
     more: list[str] = field(default_factory=list)
     name: str = "run"
+    network: str = "user"
+    """QEMU's; with ``user,restrict=on`` there is an address but no way out: the box finds itself without a network."""
     log_writes: Path | None = None
     """Every write and flush of the disk goes into this file (QEMU's blklogwrites)."""
 
@@ -103,7 +105,7 @@ class Machine:
             *("-cpu", "cortex-a72", "-smp", "2", "-m", "1024", "-accel", "tcg,thread=multi,tb-size=512"),
             *("-bios", str(UBOOT), "-serial", "chardev:console"),
             *self._disk(),
-            *("-device", "virtio-blk-pci,drive=card", "-netdev", f"user,id=lan,{forwards}"),
+            *("-device", "virtio-blk-pci,drive=card", "-netdev", f"{self.network},id=lan,{forwards}"),
             *("-device", "virtio-net-pci,netdev=lan,romfile=", "-device", "virtio-rng-pci", "-device", "i6300esb"),
         ]  # fmt: skip
 
