@@ -16,6 +16,7 @@ help:
 	@echo "make bench             the measurements, printed beside their goals"
 	@echo "make hil               the suite of hil-tests/ against the street outside"
 	@echo "make vm-test           the same on a real kernel with simulated hardware (built once, 10 to 30 minutes)"
+	@echo "make vm-watchdogs      hang the recorder, then systemd, on that kernel, and see both started again"
 	@echo "make power-cuts        cut the power of a recording box at any of its writes, and count what is lost"
 	@echo "make torture           1000 calls while things go wrong, and one HTML report (ARGS='--calls 1000 --report soak.html')"
 	@echo "make screenshots       every page of the box as pictures, into out/screenshots"
@@ -89,7 +90,7 @@ lock:
 	printf 'setuptools\nwheel\n' | $(LOCK) - -o requirements/build.txt
 
 # --- the suite of hil-tests/ on a bench, and the test kernel (docs/kernel-bench.md) ---
-.PHONY: hil vm-test power-cuts torture
+.PHONY: hil vm-test vm-watchdogs power-cuts torture
 BENCH ?= sim
 CUTS ?= 20
 HIL := $(PY)/pytest -c hil-tests/pytest.ini --rootdir hil-tests hil-tests/suite
@@ -100,6 +101,11 @@ hil:
 vm-test:
 	@setup/prepare.sh vm
 	$(PY)/python hil-tests/kernel/vm.py --deadline 1500 -- $(HIL) --bench kernel $(ARGS)
+
+# The real units under a real systemd on the test kernel: readiness, and both watchdogs.
+vm-watchdogs:
+	@setup/prepare.sh vm
+	$(PY)/python hil-tests/kernel/watchdogs.py
 
 torture:
 	@setup/prepare.sh test

@@ -25,6 +25,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,12 @@ from write_log import Cut, WriteLog
 LOST_GOAL_MS = 1000
 YOUNG_MS = 1000
 """A call this young may not be on the disk yet: nothing of it is older than the sound that may be lost."""
+STILL_MS = 400
+"""A guest that stands still for longer flushes that much later: what a cut takes then is the machine's doing."""
 DISK_MIB = 192
 LOG_MIB = 1536
 _TELL_EVERY = 20
+_TRIES = 3
 _KEEP = (0.0, 0.5, 1.0)
 GUEST = Path(__file__).with_name("power_cut_guest.py")
 
@@ -64,7 +68,7 @@ class Cost:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--cuts", type=int, default=20)
-    parser.add_argument("--calls", type=int, default=8)
+    parser.add_argument("--calls", type=int, default=6, help="from the 7th on the street pulls devices out, too")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--boxes", type=int, default=8, help="boxes that are started at the same time")
     parser.add_argument("--dir", type=Path, help="keep everything here; a run that is there already is used again")
@@ -75,8 +79,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="offhook-cuts-") as name:
         folder = (wanted.dir or Path(name)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / "run.json").exists() and not record(folder, calls=wanted.calls, seed=wanted.seed):
-            console.print("the run with calls did not end well: see record-*.log")
+        if not (folder / "run.json").exists() and not record_well(console, folder, wanted.calls, wanted.seed):
             return 1
         run = json.loads((folder / "run.json").read_text())
         log = WriteLog(folder / "log.img")
@@ -90,6 +93,28 @@ def main() -> int:
     return report(console, run, log, costs)
 
 
+def record_well(console: Console, folder: Path, calls: int, seed: int) -> bool:
+    """Records until the guest had its processor all the time, or `_TRIES` times; the last try is judged as it is."""
+    for n in range(1, _TRIES + 1):
+        if not record(folder, calls=calls, seed=seed):
+            console.print("the run with calls did not end well: see record-*.log")
+            return False
+        run = json.loads((folder / "run.json").read_text())
+        still_ms, lost = longest_still_ms(run, WriteLog(folder / "log.img")), holes(run)
+        if still_ms <= STILL_MS and not lost:
+            return True
+        console.print(
+            f"try {n}: the machine held the guest up for {still_ms} ms, {lost} recordings have holes of their own; "
+            f"load {os.getloadavg()}"
+        )
+    return True
+
+
+def holes(run: dict[str, Any]) -> int:
+    """Recordings that miss sound although nothing was cut."""
+    return sum(1 for call in run["calls"] for r in call["recordings"] if r["gaps"])
+
+
 def record(folder: Path, *, calls: int, seed: int) -> bool:
     """The run with calls. Its disk is in memory where there is room: the host's disk must not be what is slow."""
     with tempfile.TemporaryDirectory(prefix="offhook-disk-", dir=memory(folder)) as name:
@@ -99,9 +124,8 @@ def record(folder: Path, *, calls: int, seed: int) -> bool:
             with images[-1].open("wb") as disk:
                 disk.truncate(size << 20)
         command = [sys.executable, str(GUEST), str(calls), str(seed)]
-        environment = {"PYTHONPATH": str(Path.cwd())}
         deadline_s = 120.0 + 40.0 * calls
-        done = vm.run(command, out=folder, disks=images, deadline_s=deadline_s, environment=environment) == 0
+        done = vm.run(command, out=folder, disks=images, deadline_s=deadline_s) == 0
         copy_sparse(images[1], folder / "log.img")
     return done
 
@@ -114,9 +138,7 @@ def memory(folder: Path) -> Path:
 def choose(log: WriteLog, run: dict[str, Any], *, number: int, seed: int) -> list[Cut]:
     """Moments spread evenly at random over the time in which there were calls."""
     rng = random.Random(seed)
-    calls = run["calls"]
-    first = min(c["started_utc_ms"] for c in calls)
-    last = max(c["ended_utc_ms"] for c in calls) + 3000
+    first, last = span_of(run)
     marks = [(n, at) for n, at in log.marks("utc-") if first <= at <= last]
     picked = sorted(rng.choices(marks, k=number))
     return [Cut(entry=n, at_utc_ms=at, keep=rng.choice(_KEEP), seed=rng.randrange(1 << 30)) for n, at in picked]
@@ -234,6 +256,19 @@ def sound_lost(cut: Cut, call: dict[str, Any], kept: dict[str, Any] | None) -> d
     return lost
 
 
+def longest_still_ms(run: dict[str, Any], log: WriteLog) -> int:
+    """The longest time, while there were calls, in which the guest did not get to marking the time (every 50 ms)."""
+    first, last = span_of(run)
+    times = [at for _, at in log.marks("utc-") if first <= at <= last]
+    return max((after - before for before, after in pairwise(times)), default=0)
+
+
+def span_of(run: dict[str, Any]) -> tuple[int, int]:
+    """From the first call's start to some time after the last one's end, UTC milliseconds."""
+    calls = run["calls"]
+    return min(c["started_utc_ms"] for c in calls), max(c["ended_utc_ms"] for c in calls) + 3000
+
+
 def longest_flush_ms(run: dict[str, Any], log: WriteLog) -> int:
     """The box asks for a flush each 500 ms: much more than that, and the disk (or the guest) was not given time."""
     times = [(r["started_utc_ms"], r["duration_ms"] or 0, c) for c in run["calls"] for r in c["recordings"]]
@@ -262,8 +297,9 @@ def report(console: Console, run: dict[str, Any], log: WriteLog, costs: list[Cos
     broken = [c for c in costs if c.broken]
     unsound = [fault for c in costs for fault in c.faults]
     missing = [text for c in costs for text in c.missing]
-    holes = sum(1 for call in run["calls"] for r in call["recordings"] if r["gaps"])
-    table.add_row("recordings with holes before any cut (starved guest), not judged", "0", str(holes))
+    table.add_row("recordings with holes before any cut (starved guest), not judged", "0", str(holes(run)))
+    still_ms = longest_still_ms(run, log)
+    table.add_row("longest time the machine held the guest up, ms", f"<= {STILL_MS}", str(still_ms))
     table.add_row("longest time without a flush in a recorded call, ms", "", str(longest_flush_ms(run, log)))
     table.add_row("box starts again, no person needed", "all", f"{len(costs) - len(broken)} of {len(costs)}")
     table.add_row("ready after the start, s", "", spread([round(c.ready_s, 1) for c in costs if not c.broken]))
@@ -279,10 +315,11 @@ def report(console: Console, run: dict[str, Any], log: WriteLog, costs: list[Cos
         over = [f"{ms} ms of {name} lost" for name, ms in c.lost_ms.items() if ms > LOST_GOAL_MS]
         for fault in (*([c.broken] if c.broken else []), *c.faults, *(f"missing: {m}" for m in c.missing), *over):
             console.print(f"  - entry {c.cut.entry} at {c.cut.at_utc_ms}, keep {c.cut.keep}: {fault}")
-    if holes:
+    starved = holes(run) > 0 or still_ms > STILL_MS
+    if starved:
         console.print("The guest had too little CPU for its own sound: repeat on a quiet machine.")
     console.print(f"load after {os.getloadavg()}")
-    return 1 if holes or broken or unsound or missing or (lost and lost[-1] > LOST_GOAL_MS) else 0
+    return 1 if starved or broken or unsound or missing or (lost and lost[-1] > LOST_GOAL_MS) else 0
 
 
 def spread(values: list[Any]) -> str:

@@ -22,6 +22,8 @@ from simulator.demo import Demo, Wishes
 
 HOST = Path("/run/host")
 _MARK_EVERY_S = 0.05
+_REST_S = 4.0
+"""Three lines and not all of them at the same moment: the guest's one processor shall have time for each call."""
 _DM_TARGET_MESSAGE = 0xC138FD0E  # _IOWR(0xfd, 14, struct dm_ioctl of 312 bytes), linux/dm-ioctl.h
 
 
@@ -65,13 +67,12 @@ def record(calls: int, seed: int) -> None:
     folder = Path("/tmp/demo")
     (folder / "data").mkdir(parents=True)
     sh("mount", "/dev/mapper/box", str(folder / "data"))
-    demo = Demo(
-        Wishes(once=True, calls=calls, seed=seed, page=False, kernel=True), folder, Console(width=150, quiet=True)
-    )
+    wishes = Wishes(once=True, calls=calls, seed=seed, page=False, kernel=True, modules=("sim7600",))
+    demo = Demo(wishes, folder, Console(width=150, quiet=True))
     try:
         with marks():
             demo.start()
-            demo.street("day", calls=calls, seed=seed)
+            demo.street("day", calls=calls, seed=seed, rest_s=_REST_S)
             while demo.street("status")["running"]:
                 demo.look_after()
                 time.sleep(0.5)
