@@ -5,7 +5,7 @@ ARGS ?=
 FUZZ ?= at fsk dtmf whozz voice
 FUZZ_S ?= 600
 
-.PHONY: help demo test soak check bench install lock docs
+.PHONY: help demo test test-project test-bench soak check bench install lock docs
 help:
 	@echo "make demo [ARGS=...]   the box running, with a simulated street outside (--once --calls 24: a checked run)"
 	@echo "make test [ARGS=...]   the tests"
@@ -32,9 +32,17 @@ demo:
 	@$(PY)/offhook demo $(ARGS)
 
 # Most tests wait for something in real time: twice as many at once as the smallest build machine has cores.
-test:
+test-project:
 	@setup/prepare.sh test
 	@$(PY)/pytest -n 4 --dist worksteal $(ARGS)
+
+# A box and its street from outside, alone on the machine: the quick part of `make hil`.
+test-bench:
+	@setup/prepare.sh test
+	@$(HIL) --bench sim -m quick
+
+# Who asks for some tests gets those alone.
+test: test-project $(if $(ARGS),,test-bench)
 
 soak:
 	@setup/prepare.sh test

@@ -3,7 +3,11 @@
 # machine's. The units find this checkout where the package would be.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount --make-rprivate / 2>/dev/null
-source /run/host/command # project=..., python=...
+if [ -e /run/host/hung ]; then # the watchdog has reset the machine
+    touch /run/host/reset
+    poweroff -f
+fi
+source /run/host/command # project=...
 "$project/systemd/install.sh" --root /.
 mkdir -p /opt/offhook/app /opt/offhook/venv/bin /opt/offhook/packages
 mount --bind "$project" /opt/offhook/app # a checkout may lie in a home, which the units cannot see

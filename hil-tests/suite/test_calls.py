@@ -20,7 +20,7 @@ _TALK = (Turn(side=Side.LOCAL, prompt="l01"), Turn(side=Side.REMOTE, prompt="r01
 _CALLER = "02155507301"
 
 
-pytestmark = pytest.mark.needs_street
+pytestmark = [pytest.mark.needs_street, pytest.mark.quick]
 
 
 @pytest.fixture(scope="module")
