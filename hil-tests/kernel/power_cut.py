@@ -63,6 +63,8 @@ class Cost:
     """Recordings that were being made at the cut."""
     faults: list[str] = field(default_factory=list)
     ready_s: float = 0.0
+    tries: int = 1
+    """Starts until the box answered in time: more than one on a machine that is busy otherwise."""
 
 
 def main() -> int:
@@ -208,7 +210,7 @@ def cost(cut: Cut, run: dict[str, Any], said: dict[str, Any]) -> Cost:
     found = Cost(cut, broken=said.get("broken", ""))
     if found.broken:
         return found
-    found.ready_s = said["ready_s"]
+    found.ready_s, found.tries = said["ready_s"], said["tries"]
     calls = {call["id"]: call for call in said["calls"]}
     for call in run["calls"]:
         age_ms = cut.at_utc_ms - call["started_utc_ms"]
@@ -302,6 +304,8 @@ def report(console: Console, run: dict[str, Any], log: WriteLog, costs: list[Cos
     table.add_row("longest time the machine held the guest up, ms", f"<= {STILL_MS}", str(still_ms))
     table.add_row("longest time without a flush in a recorded call, ms", "", str(longest_flush_ms(run, log)))
     table.add_row("box starts again, no person needed", "all", f"{len(costs) - len(broken)} of {len(costs)}")
+    again = sum(1 for c in costs if c.tries > 1)
+    table.add_row("started anew because the machine had no time for it in 60 s", "", str(again))
     table.add_row("ready after the start, s", "", spread([round(c.ready_s, 1) for c in costs if not c.broken]))
     table.add_row("database not intact, call left open, ledger not balanced", "0", str(len(unsound)))
     table.add_row(f"calls older than {YOUNG_MS} ms at the cut that are missing", "0", str(len(missing)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import time
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from simulator.box import BoxUnderTest
+from simulator.children import ChildError
 
 _READY_DEADLINE_S = 60.0
 _SETTLED_DEADLINE_S = 90.0
+_TRIES = 3
 _OPEN = """
     SELECT (SELECT count(*) FROM recording WHERE status IN ('recording', 'closed'))
          + (SELECT count(*) FROM call WHERE status <> 'ended')
@@ -40,11 +43,17 @@ def unpack(image: Path, folder: Path) -> None:
 
 def restart(image: Path, folder: Path) -> dict[str, Any]:
     """What the box says of itself once it has come up and closed what was open; ``broken`` when it does not."""
-    try:
-        unpack(image, folder / "data")
-        return _run(folder)
-    except Exception as error:  # a card that cannot be used is a finding, and no reason to skip the other cuts
-        return {"broken": f"{type(error).__name__}: {error}"}
+    for n in range(1, _TRIES + 1):
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            unpack(image, folder / "data")
+            return {"tries": n, **_run(folder)}
+        except (subprocess.TimeoutExpired, ChildError) as error:
+            # A machine that is busy otherwise is no finding; a box that hangs does so each time.
+            broken = {"broken": f"{n} times: {error}"}
+        except Exception as error:  # a card that cannot be used is a finding, and no reason to skip the other cuts
+            return {"broken": f"{type(error).__name__}: {error}"}
+    return broken
 
 
 def _run(folder: Path) -> dict[str, Any]:
