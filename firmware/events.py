@@ -109,6 +109,20 @@ class OnHook(LineEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrimaryAnswer(LineEvent):
+    """Something on the line took it between the exchange's short rings to be told who calls, not to talk (Japan)."""
+
+    evidence: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrimaryAnswerOver(LineEvent):
+    """It put the line back: now it will ring."""
+
+    evidence: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolarityReversed(LineEvent):
     """Tip and ring changed places: answer supervision, or the herald of a caller ID."""
 
@@ -248,6 +262,8 @@ LINE_EVENTS: tuple[type[LineEvent], ...] = (
     CallerIdRejected,
     OffHook,
     OnHook,
+    PrimaryAnswer,
+    PrimaryAnswerOver,
     PolarityReversed,
     DigitDialled,
     DigitReceived,

@@ -61,6 +61,8 @@ class LineScript:
 
     def rings(self, times: int, number: str | None, *, heralded: bool = False) -> LineScript:
         """Somebody calls: so many bursts, with the caller ID where the country sends it."""
+        if self.network.caller_id == "ntt":
+            return self._rings_in_japan(times, number)
         if self.network.before and number is not None:
             if heralded:
                 self.reversal(True)
@@ -83,13 +85,50 @@ class LineScript:
         self.log[-1].ended_s, self.log[-1].how = self.now_s, "gave_up"
         return self
 
+    def _rings_in_japan(self, times: int, number: str | None) -> LineScript:
+        """Reversal, short rings, a number display that takes the line and puts it back, and only then the ringing.
+
+        From a line without a number display (``number`` None) the exchange gets no answer, and rings after 6 s.
+        """
+        self._given_up()
+        self.reversal(True)
+        self.rest(0.4)
+        self.log.append(ScriptedCall("incoming", self.now_s, number))
+        for n in range(6):
+            if number is not None and n == 1 + self._dice.randrange(2):
+                break
+            self._burst(0.5)
+            self.rest(0.5)
+        if number is not None:
+            self._burst(0.2)  # it is cut
+            self._edge("off_hook", True)
+            self.rest(0.5)
+            self._caller_id(number)
+            self.rest(0.15)
+            self._edge("off_hook", False)
+            self.rest(0.8)
+        for n in range(times):
+            self._burst(1.0)
+            if n + 1 < times:
+                self.rest(2.0)
+        self.log[-1].ended_s, self.log[-1].how = self.now_s, "gave_up"
+        return self
+
     def lifts(self) -> LineScript:
         if self.log and self.log[-1].how == "gave_up" and self.now_s - self.log[-1].ended_s < 3:
             self.log[-1].answered = True
         else:
+            self._given_up()
             self.log.append(ScriptedCall("outgoing", self.now_s))
         self._edge("off_hook", True)
+        if self.network.caller_id == "ntt" and self.log[-1].answered:
+            self.reversal(False)
         return self
+
+    def _given_up(self) -> None:
+        """The last caller gave up: Japan's exchange turns the line back shortly after its last ring."""
+        if self.network.caller_id == "ntt" and self.log and self.log[-1].how == "gave_up":
+            self.edges.append(("polarity", False, self.log[-1].ended_s + 0.3))
 
     def dials(self, number: str) -> LineScript:
         """Dial tone, then keys, then ringback."""
@@ -184,7 +223,9 @@ class LineScript:
         kind = self.network.caller_id
         if kind == "none":
             return 0.0
-        if kind.startswith("dtmf"):
+        if kind == "ntt":
+            sound = fsk.signal(fsk.frame(number), frequencies_hz=fsk.V23_HZ, seizure_bits=0, mark_bits=72)
+        elif kind.startswith("dtmf"):
             sound = digits(f"{kind[-1].upper()}{number}C", on_s=0.07, off_s=0.07)
         else:
             hz = fsk.V23_HZ if kind == "v23" else fsk.BELL_202_HZ

@@ -22,7 +22,8 @@ class Network:
     busy_hz: tuple[float, ...]
     busy: tuple[int, int]
     caller_id: str
-    """``bell`` and ``v23`` are FSK, ``dtmf-a`` is A...C, ``dtmf-d`` D...C; ``none`` sends nothing a tap can read."""
+    """``bell`` and ``v23`` are FSK, ``dtmf-a`` is A...C, ``dtmf-d`` D...C; ``ntt`` is sent to who
+    answers the short rings before the ringing."""
     before: bool = False
     """Caller ID before the first ring."""
     ends: tuple[str, ...] = ("busy",)
@@ -113,7 +114,7 @@ NETWORKS: dict[str, Network] = {
         ends=("busy", "congestion"),
         congestion=(200, 200),
     ),
-    "JP": Network((1000, 2000), (400,), (400,), (500, 500), "none", ring_hz=16.0, ends=("busy", "reversal")),
+    "JP": Network((1000, 2000), (400,), (400,), (500, 500), "ntt", True, ring_hz=16.0, ends=("busy", "reversal")),
     "KR": Network((1000, 2000), (350, 440), (480, 620), (500, 500), "bell", ring_hz=20.0),
     "LT": Network(ONE_FOUR, (425,), (425,), (350, 350), "v23", True),
     "LU": Network(ONE_FOUR, (425,), (425,), (480, 480), "v23", True),

@@ -34,6 +34,8 @@ def _moments() -> Mapping[str, tuple[str, str]]:
         "caller_id_rejected": ("warning", _("A caller ID came, but could not be read")),
         "off_hook": ("answer", _("The handset was lifted")),
         "on_hook": ("hangup", _("The handset was put back")),
+        "primary_answer": ("user", _("A telephone asked the exchange who calls")),
+        "primary_answer_over": ("user", _("It had been told, and the line was free to ring")),
         "polarity_reversed": ("bolt", _("The line changed polarity")),
         "digit_dialled": ("digits", _("A digit was dialled")),
         "digit_received": ("digits", _("A digit was pressed")),

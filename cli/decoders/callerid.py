@@ -15,7 +15,8 @@ from cli.sound_file import RATE_HZ
 from firmware.model import Presentation
 from firmware.signals.callerid_dtmf import DtmfCallerId, DtmfMessage, RejectedDigits
 from firmware.signals.callerid_fsk import FskMessage, RejectedMessage
-from firmware.signals.callerid_message import CallerIdMessage, MessageType
+from firmware.signals.callerid_message import CallerIdMessage
+from firmware.signals.callerid_ntt import crc16
 from firmware.signals.callerid_search import CallerIdSearch
 from firmware.signals.dtmf import DtmfDetector
 from firmware.signals.numbers import e164
@@ -26,7 +27,7 @@ from firmware.signals.numbers import e164
 @country_option
 @json_lines_option
 def command(file: Path, country: str, as_json: bool) -> None:
-    """Caller IDs: Bell 202, V.23 and DTMF, right ones and spoilt ones."""
+    """Caller IDs: Bell 202, V.23, DTMF and Japan's, right ones and spoilt ones."""
     tell(file, lambda sound: _callers(sound, country), as_json=as_json)
 
 
@@ -38,18 +39,20 @@ def _callers(sound: Iterator[NDArray[np.int16]], country: str) -> Found:
 
 
 def _messages(sound: Iterator[NDArray[np.int16]]) -> Found:
-    search, digits, dialled = CallerIdSearch(RATE_HZ), DtmfDetector(RATE_HZ), DtmfCallerId(RATE_HZ)
+    digits, dialled = DtmfDetector(RATE_HZ), DtmfCallerId(RATE_HZ)
+    searches = [CallerIdSearch(RATE_HZ, ntt=ntt) for ntt in (False, True)]
     for piece in sound:
-        if (message := search.feed(piece)) is not None:
-            yield _fsk(message)
-        yield from (_rejected(one) for one in search.take_rejected())
+        for search in searches:
+            if (message := search.feed(piece)) is not None:
+                yield _fsk(message)
+            yield from (_rejected(one) for one in search.take_rejected())
         if (sent := dialled.feed(digits.feed(piece))) is not None:
             yield _dtmf(sent)
         yield from (_no_dtmf(one) for one in dialled.take_rejected())
 
 
 def _fsk(found: FskMessage) -> dict[str, Any]:
-    document = _caller(found.began, MessageType(found.raw[0]).name, found.standard, found.message)
+    document = _caller(found.began, found.format, found.standard, found.message)
     return {**document, "checksum_ok": True, "doubtful": found.doubtful, "raw": found.raw.hex()}
 
 
@@ -63,8 +66,8 @@ def _no_dtmf(found: RejectedDigits) -> dict[str, Any]:
 
 
 def _rejected(found: RejectedMessage) -> dict[str, Any]:
-    document = _caller(found.began, MessageType(found.raw[0]).name, found.standard, CallerIdMessage())
-    right = sum(found.raw) & 0xFF == 0
+    document = _caller(found.began, found.format, found.standard, CallerIdMessage())
+    right = not crc16(found.raw[2:]) if found.format == "NTT" else sum(found.raw) & 0xFF == 0
     return {**document, "absence": None, "checksum_ok": right, "rejected": found.reason, "raw": found.raw.hex()}
 
 

@@ -22,6 +22,7 @@ from firmware.analog.fxo_options import FxoOptions
 from firmware.analog.inbox import Take, take_within
 from firmware.analog.line_timing import loop_timing
 from firmware.analog.pins import PortPins
+from firmware.analog.primary_answer import answer_to_be_told
 from firmware.analog.profile import Debounce, Port, load_profile
 from firmware.analog.sound_hook import SoundTiming
 from firmware.analog.sound_watch import SoundPolicy, SoundSubstitute, SoundWatch
@@ -133,6 +134,7 @@ class FxoLine:
         self._pins: PortPins | None = None
         self._dialling: Worker | None = None
         self._by_sound = False
+        self._fetching = False
 
     def use_country(self, country: CountryProfile) -> None:
         """The box's country, for a line whose options name none. Before `start`."""
@@ -177,7 +179,10 @@ class FxoLine:
         self._dialling.start()
 
     def answer(self) -> None:
+        """Raises `DeviceError` while the line is held to be told who calls."""
         self._needs_relay("answer")
+        if self._fetching:
+            raise DeviceError(f"line {self._line}: it is being told who calls; answer when it rings again")
         self._inbox.put(_Seize(True))
 
     def hang_up(self) -> None:
@@ -249,6 +254,25 @@ class FxoLine:
             log.info("playing was cancelled", extra={"offhook": {"line": self._line}})
         except _LOST as error:
             log.warning("the box could not play", extra={"offhook": {"line": self._line, "reason": str(error)}})
+
+    def _answer_short_rings(self, pins: PortPins) -> None:
+        """Once for each row of them: whoever is on the line already is told who calls without the box."""
+        if self._dialling is not None and self._dialling.alive:
+            return
+        self._fetching = True
+        self._dialling = Worker(f"fetch-{self._line}", lambda stop: self._fetch(pins, stop))
+        self._dialling.start()
+
+    def _fetch(self, pins: PortPins, stop: threading.Event) -> None:
+        try:
+            told = answer_to_be_told(self._outlet(pins), stop)
+            log.info("short rings answered", extra={"offhook": {"line": self._line, "told_who_calls": told}})
+        except CancelledError:
+            log.info("answering short rings was cancelled", extra={"offhook": {"line": self._line}})
+        except _LOST as error:
+            log.warning("short rings not answered", extra={"offhook": {"line": self._line, "reason": str(error)}})
+        finally:
+            self._fetching = False
 
     def _dial(self, number: str, pins: PortPins, stop: threading.Event) -> None:
         started = False
@@ -354,6 +378,8 @@ class FxoLine:
                         item = self._next(_LATE_EDGE_S)  # the edge is on its way, or it was lost
                 events = self._take(item, pins, levels, watch, meter)
                 self._note_loop(watch)
+                if self._options.fetch_caller_id and watch.asks_to_be_answered:
+                    self._answer_short_rings(pins)
                 if up_at is None and not cut:
                     self._tell_all(self._not_our_own(events), meter)
                 elif up_at is not None and self._clock.now().seconds_since(up_at) >= 0:

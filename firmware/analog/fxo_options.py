@@ -56,14 +56,20 @@ class FxoOptions:
     """How the box dials. Tones need a device that speaks to the line; without one it dials pulses."""
     playback_device: str | None = field(default=None, validator=validators.optional(validators.min_len(1)))
     """ALSA device that speaks to the line, when it is not the profile's."""
+    fetch_caller_id: bool = False
+    """Japan: the box itself answers the exchange's short rings to be told who calls. Only where the board has a hook
+    relay and no telephone with a number display is on the line: two must not answer."""
     hook_by_sound: str = field(default=SoundPolicy.ON_LOSS.value, validator=validators.in_(tuple(SoundPolicy)))
     """When the sound tells about the handset: ``never``; ``on_loss`` of the sensors; ``always``, also while they say
     nothing although somebody talks."""
 
     def __attrs_post_init__(self) -> None:
-        ports = len(load_profile(self.profile).ports)
+        profile = load_profile(self.profile)
+        ports = len(profile.ports)
         if self.port > ports:
             raise ValueError(f"'port' must be at most {ports} on this board, not {self.port}")
+        if self.fetch_caller_id and profile.port(self.port).hook_relay is None:
+            raise ValueError("'fetch_caller_id' needs a board with a hook relay: this one cannot answer")
         if self.audio_device is None and (self.audio_channel is not None or self.audio_channels is not None):
             raise ValueError("'audio_channel' and 'audio_channels' are those of 'audio_device', which is missing")
         if self.audio_channels is not None and (self.audio_channel or 0) >= self.audio_channels:

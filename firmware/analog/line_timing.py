@@ -7,6 +7,7 @@ from dataclasses import replace
 from firmware.analog.profile import Debounce
 from firmware.signals.countries import CountryProfile, Disconnect
 from firmware.signals.loop_watch import LoopTiming
+from firmware.signals.primary_answer import has_primary_answers
 from firmware.signals.ring_pattern import patterns_of
 
 SHORTEST_CPC_MS = 250
@@ -39,4 +40,6 @@ def loop_timing(
         if reversal_ends is None:
             reversal_ends = Disconnect.REVERSAL in country.disconnect
     timing = board.timing(on_hook_ms, open_loop_ms=ends_ms, reversal_ends=bool(reversal_ends))
-    return timing if country is None else replace(timing, patterns=patterns_of(country))
+    if country is None:
+        return timing
+    return replace(timing, patterns=patterns_of(country), primary_answers=has_primary_answers(country))

@@ -6,7 +6,7 @@ parser tell which of the tries was right.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -14,7 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware.signals.callerid_message import BadMessageError, CallerIdMessage, message_length, parse_message
+from firmware.signals.callerid_message import (
+    BadMessageError,
+    CallerIdMessage,
+    MessageType,
+    message_length,
+    parse_message,
+)
+from firmware.signals.callerid_ntt import frame_goes_on, parse_frame
 from firmware.signals.countries import CallerIdStandard
 
 Floats = NDArray[np.floating[Any]]
@@ -36,6 +43,25 @@ _ENOUGH_TO_REJECT = 4
 """So many receivers must have read the same wrong bytes: then it was a message, and the line spoilt it."""
 
 
+def _message_goes_on(raw: bytes) -> bool | None:
+    length = message_length(raw if len(raw) > 1 else bytes((raw[0], 0)))
+    return None if length is None else len(raw) < max(2, length)
+
+
+@dataclass(frozen=True, slots=True)
+class _Framing:
+    """How bytes make a message."""
+
+    tones: dict[CallerIdStandard, tuple[float, float]]
+    goes_on: Callable[[bytes], bool | None]
+    """Whether more bytes follow these; None: they begin no message."""
+    parse: Callable[[bytes], CallerIdMessage]
+
+
+_MESSAGES = _Framing(_TONES, _message_goes_on, parse_message)
+_FRAMES = _Framing({CallerIdStandard.NTT: _TONES[CallerIdStandard.V23]}, frame_goes_on, parse_frame)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FskMessage:
     """A message that was received whole, with a right checksum and a sound structure."""
@@ -50,6 +76,11 @@ class FskMessage:
     """How many of the tried receivers agreed before the search ended."""
     standard: CallerIdStandard
     """Of the first receiver that read it; the tones of both standards are near enough for either to hear the other."""
+
+    @property
+    def format(self) -> str:
+        """``SDMF``, ``MDMF``, or ``NTT``."""
+        return _format(self.raw, self.standard)
 
     @property
     def doubtful(self) -> bool:
@@ -67,6 +98,15 @@ class RejectedMessage:
     ended: int
     standard: CallerIdStandard
 
+    @property
+    def format(self) -> str:
+        """``SDMF``, ``MDMF``, or ``NTT``."""
+        return _format(self.raw, self.standard)
+
+
+def _format(raw: bytes, standard: CallerIdStandard) -> str:
+    return "NTT" if standard is CallerIdStandard.NTT else MessageType(raw[0]).name
+
 
 @dataclass(frozen=True, slots=True)
 class _Try:
@@ -74,14 +114,17 @@ class _Try:
     began: int
     ended: int
     standard: CallerIdStandard
-    wrong: str | None
-    """Why it is no message; None: it is one."""
+    message: CallerIdMessage | None
+    wrong: str = ""
+    """Why it is no message."""
 
 
 def find_message(
-    pcm: NDArray[np.int16], rate_hz: int, rejected: list[RejectedMessage] | None = None
+    pcm: NDArray[np.int16], rate_hz: int, rejected: list[RejectedMessage] | None = None, *, ntt: bool = False
 ) -> FskMessage | None:
     """The caller-ID message in ``pcm``; None when there is none: then ``rejected`` gets what came nearest to one.
+
+    ``ntt``: as Japan's exchanges send it, and in no other form.
 
     Costs about 40 ms of a desktop's CPU per second of sound, so it is for sound that has a carrier in it
     (`firmware.signals.carrier`), not for everything.
@@ -93,15 +136,16 @@ def find_message(
     rate = float(rate_hz * factor)
     tries: dict[bytes, list[_Try]] = {}
     wrong: dict[bytes, list[_Try]] = {}
-    for (standard, (mark_hz, space_hz)), window in product(_TONES.items(), _WINDOWS_BITS):
+    framing = _FRAMES if ntt else _MESSAGES
+    for (standard, (mark_hz, space_hz)), window in product(framing.tones.items(), _WINDOWS_BITS):
         slope, power = _discriminate(sound, rate, mark_hz, space_hz, window)
         loud = float(np.percentile(power, 95))
         if loud < 1.0:  # below one step of 16 bits: silence
             continue
         level = slope / np.maximum(power, loud * 1e-3)
         for slicer in _SLICERS:
-            for found in _messages(level > slicer, power, loud, rate, standard):
-                if found.wrong is not None:
+            for found in _messages(level > slicer, power, loud, rate, (standard, framing)):
+                if found.message is None:
                     wrong.setdefault(found.raw, []).append(found)
                     continue
                 tries.setdefault(found.raw, []).append(found)
@@ -119,7 +163,7 @@ def find_message(
 def _not_told(one: _Try, factor: int) -> RejectedMessage:
     return RejectedMessage(
         raw=one.raw,
-        reason=one.wrong or "",
+        reason=one.wrong,
         began=one.began // factor,
         ended=one.ended // factor,
         standard=one.standard,
@@ -128,8 +172,9 @@ def _not_told(one: _Try, factor: int) -> RejectedMessage:
 
 def _told(votes: list[_Try], factor: int) -> FskMessage:
     first = votes[0]
+    assert first.message is not None
     return FskMessage(
-        message=parse_message(first.raw),
+        message=first.message,
         raw=first.raw,
         began=first.began // factor,
         ended=first.ended // factor,
@@ -168,9 +213,10 @@ def _discriminate(
 
 
 def _messages(
-    bits: NDArray[np.bool_], power: Floats, loud: float, rate: float, standard: CallerIdStandard
+    bits: NDArray[np.bool_], power: Floats, loud: float, rate: float, how: tuple[CallerIdStandard, _Framing]
 ) -> Iterator[_Try]:
     """Every row of bytes that starts after a stretch of mark and is as long as it says; not all are messages."""
+    standard, framing = how
     bit = rate / _BAUD
     lead = int(bit * _MARK_BITS)
     edges = np.flatnonzero(bits[:-1] & ~bits[1:]) + 1
@@ -180,25 +226,24 @@ def _messages(
     energy = np.concatenate([[0.0], np.cumsum(power)])
     edges = edges[energy[edges] - energy[edges - lead] >= loud * 0.1 * lead]
     for edge in edges:
-        read = _read_message(bits, int(edge), bit)
+        read = _read_message(bits, int(edge), bit, framing.goes_on)
         if read is None:
             continue
         raw, ended = read
-        wrong = None
         try:
-            parse_message(raw)
+            yield _Try(raw, int(edge), ended, standard, framing.parse(raw))
         except BadMessageError as error:
-            wrong = str(error)
-        yield _Try(raw, int(edge), ended, standard, wrong)
+            yield _Try(raw, int(edge), ended, standard, None, str(error))
 
 
-def _read_message(bits: NDArray[np.bool_], start: int, bit: float) -> tuple[bytes, int] | None:
-    """Bytes of 8N1 from the start bit at ``start`` on, as many as the second byte says, and where they end."""
+def _read_message(
+    bits: NDArray[np.bool_], start: int, bit: float, goes_on: Callable[[bytes], bool | None]
+) -> tuple[bytes, int] | None:
+    """Bytes of 8N1 from the start bit at ``start`` on, as many as belong to the message, and where they end."""
     raw = bytearray()
-    wanted: int | None = None
     centres = bit * (np.arange(10) + 0.5)
     at = float(start)
-    while wanted is None or len(raw) < wanted:
+    while True:
         places = (at + centres).astype(np.int64)
         if places[-1] >= len(bits):
             return None
@@ -206,16 +251,14 @@ def _read_message(bits: NDArray[np.bool_], start: int, bit: float) -> tuple[byte
         if values[0] or not values[9]:
             return None
         raw.append(int(np.packbits(values[1:9][::-1])[0]))
-        if len(raw) == 1 and message_length(bytes((raw[0], 0))) is None:
-            return None
-        if len(raw) == 2:
-            wanted = message_length(bytes(raw))
+        match goes_on(bytes(raw)):
+            case None:
+                return None
+            case False:
+                return bytes(raw), min(len(bits), int(places[-1] + bit))
         # The sender may put up to ten mark bits between bytes: the next start bit is the next fall to space.
         search = int(at + bit * 9.5)
         falls = np.flatnonzero(~bits[search : search + int(bit * 12)])
         if len(falls) == 0:
-            if wanted is None or len(raw) < wanted:
-                return None
-            break
+            return None
         at = float(search + falls[0])
-    return bytes(raw), min(len(bits), int(places[-1] + bit))

@@ -19,8 +19,10 @@ _LONGEST_S = 4.0
 class CallerIdSearch:
     """Feed it the sound in order; positions are samples since its start. It finds one message after the other."""
 
-    def __init__(self, rate_hz: int) -> None:
+    def __init__(self, rate_hz: int, *, ntt: bool = False) -> None:
+        """``ntt``: for messages as Japan's exchanges send them."""
         self._rate_hz = rate_hz
+        self._ntt = ntt
         self._gate = CarrierGate(rate_hz)
         self._sound = np.empty(0, dtype=np.int16)
         self._sound_from = 0
@@ -46,7 +48,7 @@ class CallerIdSearch:
         first = max(stretch.began - margin, self._found_until, self._sound_from)
         piece = self._sound[first - self._sound_from : stretch.ended + margin - self._sound_from]
         rejected: list[RejectedMessage] = []
-        message = find_message(piece, self._rate_hz, rejected)
+        message = find_message(piece, self._rate_hz, rejected, ntt=self._ntt)
         if message is None:
             if stretch.over and self._found_until <= stretch.began:
                 self._rejected += [replace(r, began=first + r.began, ended=first + r.ended) for r in rejected]

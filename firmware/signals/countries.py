@@ -33,7 +33,7 @@ class CallerIdStandard(StrEnum):
     V23 = "v23"
     DTMF = "dtmf"
     NTT = "ntt"
-    """Japan: the telephone has to answer before it is told; not decoded."""
+    """Japan: the telephone has to answer before it is told (`firmware.signals.primary_answer`)."""
 
 
 class CallerIdWhen(StrEnum):

@@ -65,6 +65,14 @@ class HookDetector:
         self._off_hook, self._since = self._level, None
         return [changed]
 
+    def put_back(self) -> list[HookChanged]:
+        """Something else tells that a break of the loop is no flash: the handset lies, since the break began."""
+        if not self._off_hook or self._level or self._since is None:
+            return []
+        changed = HookChanged(False, self._since)
+        self._off_hook, self._since = False, None
+        return [changed]
+
     def due(self) -> Instant | None:
         """When the level will have held long enough; None: nothing to wait for."""
         return None if self._since is None else self._since.plus_s(self._hold_s[self._level])

@@ -29,7 +29,7 @@ from firmware.signals.alert_tone import alert_tone_in
 from firmware.signals.call_progress import CallProgress, Progress
 from firmware.signals.callerid_dtmf import BARE_VARIANT, DtmfCallerId, RejectedDigits
 from firmware.signals.callerid_fsk import FskMessage, RejectedMessage
-from firmware.signals.callerid_message import CallerIdMessage, MessageType
+from firmware.signals.callerid_message import CallerIdMessage
 from firmware.signals.callerid_search import CallerIdSearch
 from firmware.signals.countries import CallerIdStandard, CountryProfile, profile_of
 from firmware.signals.dtmf import Digit, DtmfDetector
@@ -61,7 +61,8 @@ class _Session:
         self.rate_hz = rate_hz
         self._silence_s = silence_s if what is Hearing.TONES else None
         caller_id = what is Hearing.CALLER_ID
-        self.caller_id = CallerIdSearch(rate_hz) if caller_id else None
+        ntt = CallerIdStandard.NTT in country.caller_id
+        self.caller_id = CallerIdSearch(rate_hz, ntt=ntt) if caller_id else None
         self.dtmf_caller_id = DtmfCallerId(rate_hz) if caller_id else None
         self.digits = DtmfDetector(rate_hz) if what is not Hearing.TONES else None
         self.waiting = CallerIdSearch(rate_hz) if what is Hearing.TONES else None
@@ -252,7 +253,7 @@ class AnalogListener:
     def _rejected(self, one: RejectedMessage, at: Instant) -> CallerIdRejected:
         fields = {"line": self._line, "reason": one.reason, "bytes": len(one.raw), "standard": one.standard}
         log.warning("caller ID rejected", extra={"offhook": fields})
-        reason = f"{one.reason} ({MessageType(one.raw[0]).name}, {one.standard}, {len(one.raw)} bytes)"
+        reason = f"{one.reason} ({one.format}, {one.standard}, {len(one.raw)} bytes)"
         return CallerIdRejected(line=self._line, at=at, reason=reason)
 
     def _caller_id(self, message: CallerIdMessage, at: Instant, **how: int) -> CallerId:

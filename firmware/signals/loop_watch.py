@@ -14,6 +14,8 @@ from firmware.events import (
     OffHook,
     OnHook,
     PolarityReversed,
+    PrimaryAnswer,
+    PrimaryAnswerOver,
     Ring,
     RingPaused,
 )
@@ -21,6 +23,7 @@ from firmware.model import Instant, LineId
 from firmware.signals.countries import Cadence
 from firmware.signals.hook import HookChanged, HookDetector, HookTiming
 from firmware.signals.polarity import PolarityDetector
+from firmware.signals.primary_answer import LONGEST_S, PrimaryAnswers
 from firmware.signals.pulse_dial import PulsedDigit, PulseDialDetector
 from firmware.signals.ring import BurstBegan, RingDetector, RingReport, RingTiming
 from firmware.signals.ring_pattern import RingPattern
@@ -48,6 +51,8 @@ class LoopTiming:
     """Polarity that goes back to normal in a call is its end."""
     patterns: tuple[tuple[str, Cadence], ...] = ()
     """Ring patterns by which the line tells its numbers apart (`firmware.signals.ring_pattern`)."""
+    primary_answers: bool = False
+    """A telephone may take the line between short rings to be told who calls (`firmware.signals.primary_answer`)."""
     battery_cpc_ms: int = 100
     """Shorter losses of battery in a call are no message."""
     battery_cut_ms: int = 1200
@@ -65,6 +70,8 @@ class LoopWatch:
         self._hook = HookDetector(timing.hook, off_hook=off_hook)
         self._polarity = PolarityDetector(timing.polarity_hold_ms)
         self._pulses = PulseDialDetector(closed=off_hook)
+        self._primary = PrimaryAnswers(used=timing.primary_answers)
+        self._primary_since: Instant | None = None
         self._timing = timing
         self._broken: Instant | None = None
         self._dead: Instant | None = None
@@ -74,9 +81,19 @@ class LoopWatch:
     @property
     def condition(self) -> LineCondition:
         """What the line is doing now."""
-        if self._hook.off_hook:
+        if self._in_call:
             return LineCondition.IN_CALL
-        return LineCondition.RINGING if self._ring.ringing else LineCondition.IDLE
+        ringing = self._ring.ringing or self._primary_since is not None
+        return LineCondition.RINGING if ringing else LineCondition.IDLE
+
+    @property
+    def asks_to_be_answered(self) -> bool:
+        """It rings as if for a number display: who takes the line now is told who calls."""
+        return self._ring.ringing and not self._hook.level and self._primary.wanted(self._rang)
+
+    @property
+    def _in_call(self) -> bool:
+        return self._hook.off_hook and self._primary_since is None
 
     @property
     def cut(self) -> bool:
@@ -113,6 +130,7 @@ class LoopWatch:
             *self._from_pulses(self._pulses.advance(now)),
             *self._from_ring(self._ring.advance(now)),
             *self._from_hook(self._hook.advance(now)),
+            *self._talking_after_all(now),
             *self._from_polarity(self._polarity.advance(now, disturbed=disturbed)),
         ]
 
@@ -121,7 +139,9 @@ class LoopWatch:
         cut = None
         if self._dead is not None and not self._cut:
             cut = self._dead.plus_s(self._timing.battery_cut_ms / 1000)
-        all_dues = (self._ring.due(), self._hook.due(), self._polarity.due(), self._pulses.due(), cut)
+        taken = self._primary_since if self._hook.level else None
+        held = None if taken is None else taken.plus_s(LONGEST_S)
+        all_dues = (self._ring.due(), self._hook.due(), self._polarity.due(), self._pulses.due(), cut, held)
         dues = [d for d in all_dues if d is not None]
         return min(dues, key=lambda d: d.boot_ns, default=None)
 
@@ -130,8 +150,11 @@ class LoopWatch:
         for report in reports:
             if isinstance(report, BurstBegan):
                 self._rang = report.at
+                if self._primary_since is not None:  # an exchange rings no line that is taken
+                    events += self._from_hook(self._hook.put_back())
                 events.append(Ring(line=self._line, at=report.at))
             else:
+                self._primary.burst_ended(self._rang, report.at)
                 pattern = self._pattern.burst(self._rang, report.at)
                 events.append(RingPaused(line=self._line, at=report.at, pattern=pattern))
         return events
@@ -140,14 +163,31 @@ class LoopWatch:
         events: list[LineEvent] = []
         for report in reports:
             self._broken = None
-            if report.off_hook:
-                self._reversed = False
-            events.append((OffHook if report.off_hook else OnHook)(line=self._line, at=report.at))
+            events.append(self._lifted(report.at) if report.off_hook else self._put_back(report.at))
         return events
+
+    def _lifted(self, at: Instant) -> LineEvent:
+        self._reversed = False
+        wanted = self._primary.wanted(at)
+        self._primary.over()
+        self._primary_since = at if wanted else None
+        return (PrimaryAnswer if wanted else OffHook)(line=self._line, at=at)
+
+    def _put_back(self, at: Instant) -> LineEvent:
+        primary, self._primary_since = self._primary_since is not None, None
+        return (PrimaryAnswerOver if primary else OnHook)(line=self._line, at=at)
+
+    def _talking_after_all(self, now: Instant) -> list[LineEvent]:
+        """Whoever took the line has kept it for longer than it takes to be told who calls."""
+        since = self._primary_since
+        if since is None or not self._hook.level or now.seconds_since(since) < LONGEST_S:
+            return []
+        self._primary_since = None
+        return [OffHook(line=self._line, at=since)]
 
     def _from_loop(self, closed: bool, at: Instant) -> list[LineEvent]:
         """The loop closes again after a break that was too short for a handset put back."""
-        if not self._hook.off_hook or closed == self._hook.level:
+        if not self._in_call or closed == self._hook.level:
             return []
         began, self._broken = self._broken, None if closed else at
         shortest_ms = self._timing.open_loop_ms
@@ -161,7 +201,7 @@ class LoopWatch:
             return []
         began, self._dead = self._dead, None
         self._cut = False
-        if began is None or not self._hook.off_hook:
+        if began is None or not self._in_call:
             return []
         gone_s = at.seconds_since(began)
         message = self._timing.battery_cpc_ms / 1000 <= gone_s < self._timing.battery_cut_ms / 1000
@@ -174,7 +214,7 @@ class LoopWatch:
         events: list[LineEvent] = []
         for at in reports:
             events.append(PolarityReversed(line=self._line, at=at))
-            if self._hook.off_hook and self._timing.reversal_ends and self._reversed:
+            if self._in_call and self._timing.reversal_ends and self._reversed:
                 events.append(CallEnded(line=self._line, at=at))
             self._reversed = not self._reversed
         return events

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from firmware.effects import Hearing, ListenFor
-from firmware.events import CallerId, LineEvent, Ring, RingPaused, Tick
+from firmware.events import CallerId, LineEvent, PrimaryAnswer, PrimaryAnswerOver, Ring, RingPaused, Tick
 from firmware.line_state import LineState, Phase
 from firmware.model import Direction, EndReason, Outcome
 from firmware.transitions.pieces import (
@@ -24,6 +24,11 @@ from firmware.transitions.pieces import (
     start_recording,
     with_caller,
 )
+
+_PRIMARY_ANSWER_S = 8.0
+"""A second more than the longest primary answer (`firmware.signals.primary_answer`): then its driver said more."""
+_RING_FOLLOWS_S = 5.0
+"""After a primary answer the exchange rings within that (Asterisk waits 4 s for it)."""
 
 
 def ring_begins_call(state: LineState, event: Ring) -> Result:
@@ -63,6 +68,21 @@ def caller_known(state: LineState, event: CallerId) -> Result:
     if told == call or call.direction is Direction.OUTGOING:
         return state, ()
     return change(state, told)
+
+
+def primary_answer(state: LineState, event: PrimaryAnswer) -> Result:
+    """A number display took the line to be told who calls: the ringing pauses, the call is not answered."""
+    due = event.at.plus_s(_PRIMARY_ANSWER_S)
+    state = replace(state, last_ring=event.at, deadline_ns=due.boot_ns)
+    listen = ListenFor(line=state.line, what=Hearing.CALLER_ID, at=event.at)
+    return state, (*account(event, call=open_call(state).id), listen)
+
+
+def primary_answer_over(state: LineState, event: PrimaryAnswerOver) -> Result:
+    """It put the line back: the exchange rings again, unless the caller gave up meanwhile."""
+    pause_s = max(state.policy.ring_timeout_s, _RING_FOLLOWS_S)
+    state = replace(state, last_ring=event.at, deadline_ns=event.at.plus_s(pause_s).boot_ns)
+    return state, account(event, call=open_call(state).id)
 
 
 def call_answered(state: LineState, event: LineEvent) -> Result:

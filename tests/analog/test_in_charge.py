@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import replace
@@ -16,12 +17,25 @@ from firmware.analog.line_timing import loop_timing
 from firmware.analog.profile import Debounce
 from firmware.clock import SystemClock
 from firmware.errors import DeviceError
-from firmware.events import CallEnded, DialStarted, EndCause, LineDown, LineUp, OffHook, OnHook
+from firmware.events import (
+    CallEnded,
+    DialStarted,
+    EndCause,
+    LineDown,
+    LineUp,
+    OffHook,
+    OnHook,
+    PrimaryAnswer,
+    PrimaryAnswerOver,
+    Ring,
+    RingPaused,
+)
 from firmware.model import Instant
 from firmware.signals.countries import Disconnect, ToneName, profiles
 from firmware.signals.dtmf import DtmfDetector
 from firmware.signals.pulse_dial import PulseDialDetector
 from firmware.worker import Worker
+from simulator import fsk
 from tests.analog.hat import Hat, Told
 
 RELAY = 16
@@ -222,3 +236,71 @@ def test_a_line_that_is_cut_is_told_and_found_again(hat, tmp_path, monkeypatch):
     while told.kinds.count(LineUp) < 2 and time.monotonic() < until:
         time.sleep(0.02)
     assert told.kinds == [LineUp, OffHook, OnHook, LineDown, LineUp]
+
+
+_FED = """
+pcm.told {{
+  type file
+  slave.pcm {{ type null }}
+  file "/dev/null"
+  infile "{sound}"
+  format "raw"
+}}
+"""
+
+
+@pytest.fixture
+def exchange(office, tmp_path, monkeypatch):
+    """An ALSA device on which Japan's exchange says who calls, half a second after the line was taken."""
+    message = fsk.signal(fsk.frame("0312345678"), frequencies_hz=fsk.V23_HZ, seizure_bits=0, mark_bits=72)
+    said = (np.concatenate([np.zeros(4000), message, np.zeros(8000)]) * 32767).astype("<i2")
+    os.mkfifo(tmp_path / "line.raw")
+    (tmp_path / "asound.conf").write_text(_FED.format(sound=tmp_path / "line.raw"))
+    monkeypatch.setenv("ALSA_CONFIG_PATH", str(tmp_path / "asound.conf"))
+    wire = os.open(tmp_path / "line.raw", os.O_RDWR)
+
+    def speak(stop):
+        while not stop.wait(0.02) and not office.loop:
+            pass
+        for at in range(0, len(said), 2000):
+            os.write(wire, said[at : at + 2000].tobytes())
+            if stop.wait(0.25):
+                return
+
+    worker = Worker("exchange", speak)
+    worker.start()
+    yield "told"
+    worker.stop()
+    os.close(wire)
+
+
+@pytest.mark.parametrize("hears", [True, False])
+def test_in_japan_it_answers_the_short_rings_itself(hat, office, exchange, hears):
+    device = exchange if hears else "there-is-none"
+    line, told = hat.line(country="JP", fetch_caller_id=True, audio_device=device)
+    told.wait(LineUp)
+    hat.ring(0.5)
+    time.sleep(0.5)
+    assert office.loop == [], "one short ring may be the start of a longer one"
+    hat.ring(0.3)
+    wait_for(told, PrimaryAnswer)
+    with pytest.raises(DeviceError, match="who calls"):
+        line.answer()
+    wait_for(told, PrimaryAnswerOver)
+    held_s = office.loop[1][1] - office.loop[0][1]
+    assert [closed for closed, _ in office.loop] == [True, False]
+    assert held_s < 4.4, "it hears the message, or holds the line for as long as one lasts"
+    line.answer()
+    wait_for(told, OffHook)
+    assert [kind for kind in told.kinds if kind not in (Ring, RingPaused)] == [
+        *(LineUp, PrimaryAnswer, PrimaryAnswerOver, OffHook)
+    ]
+
+
+def test_a_board_that_cannot_answer_is_not_told_to(tmp_path):
+    board = tmp_path / "ears.toml"
+    board.write_text(
+        'title = "Ears"\n[[ports]]\nring = { pin = 5 }\noff_hook = { pin = 6 }\naudio = { device = "null" }\n'
+    )
+    with pytest.raises(ValueError, match="needs a board with a hook relay"):
+        FxoOptions(profile=str(board), fetch_caller_id=True)

@@ -39,31 +39,41 @@ class VirtualTime:
             self._threads.add(me)
             due_ns = self._now.plus_s(wait_s).boot_ns
             while True:
-                self._waiting.pop(me, None)
+                # A thread that was woken for nothing stays in `_waiting`: whoever looks at it holds the lock.
                 try:
-                    return inbox.get_nowait()
+                    item: T | None = inbox.get_nowait()
+                    break
                 except queue.Empty:
-                    if self._let_go:
-                        self._changed.wait(0.001)
-                        return None
-                    if self._now.boot_ns >= due_ns:
-                        return None
-                self._waiting[me] = (inbox, due_ns)  # type: ignore[assignment]
-                self._changed.notify_all()
+                    item = None
+                if self._let_go:
+                    self._changed.wait(0.001)
+                    break
+                if self._now.boot_ns >= due_ns:
+                    break
+                if me not in self._waiting:
+                    self._waiting[me] = (inbox, due_ns)  # type: ignore[assignment]
+                    self._changed.notify_all()
                 self._changed.wait()
+            self._waiting.pop(me, None)
+            return item
 
     def settle(self, threads: int | None = None) -> None:
         """Returns when every thread waits for time to pass; ``threads``: so many must have come at least once."""
         with self._changed:
-            self._changed.notify_all()
-            done = self._changed.wait_for(lambda: self._idle(threads), _REAL_DEADLINE_S)
-            assert done, "a thread of the box does not come to rest"
+            self._settled(threads)
+
+    def _settled(self, threads: int | None = None) -> None:
+        """`settle`, with the lock held from then on."""
+        self._changed.notify_all()
+        done = self._changed.wait_for(lambda: self._idle(threads), _REAL_DEADLINE_S)
+        assert done, "a thread of the box does not come to rest"
 
     def advance(self, to: Instant) -> None:
         """Time passes up to ``to``; every thread wakes when it wanted to."""
         while True:
-            self.settle()
-            due_ns = min((due for _, due in self._waiting.values()), default=to.boot_ns + 1)
+            with self._changed:
+                self._settled()
+                due_ns = min((due for _, due in self._waiting.values()), default=to.boot_ns + 1)
             if due_ns > to.boot_ns:
                 break
             self._set(START.plus_s((due_ns - START.boot_ns) / 1e9))

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 from scipy.signal import resample_poly
 
+from simulator import fsk as street
 from tests.cli.shell import Shell
 from tests.signals.generators import RATE_HZ, dtmf, fsk, mdmf, sdmf, silence, to_pcm, uart
 from tests.signals.test_tones import tone
@@ -50,6 +51,15 @@ def test_a_caller_id_at_any_rate(shell: Shell, tmp_path: Path, rate_hz: int) -> 
         "doubtful": False,
         "raw": MESSAGE.hex(),
     }
+
+
+def test_a_caller_id_of_japan(shell: Shell, tmp_path: Path) -> None:
+    frame = street.frame("0312345678")
+    sound = street.signal(frame, frequencies_hz=street.V23_HZ, seizure_bits=0, mark_bits=72)
+    file = write(tmp_path / "a.wav", np.concatenate([silence(1.0), sound * 32767]))
+    (found,) = lines(shell, "callerid", file, "--country", "JP")
+    assert (found["format"], found["standard"], found["number"]) == ("NTT", "ntt", "0312345678")
+    assert (found["e164"], found["checksum_ok"], found["raw"]) == ("+81312345678", True, frame.hex())
 
 
 def test_several_messages_and_the_reason_of_a_withheld_number(shell: Shell, tmp_path: Path) -> None:
