@@ -1,4 +1,4 @@
-"""``offhook lines dial|answer|hangup|flash|play``: what a person may ask of a line that the box can take."""
+"""``offhook lines dial|answer|hangup|digits|flash|play``: what a person may ask of a line that the box can take."""
 
 from __future__ import annotations
 
@@ -37,6 +37,15 @@ def hangup(box: Box, line: str) -> None:
 
 @click.command()
 @click.argument("line")
+@click.argument("keys")
+@pass_box
+def digits(box: Box, line: str, keys: str) -> None:
+    """Presses KEYS (0 to 9, *, #) in the call that the box holds on LINE, as for a menu that asks for them."""
+    _order(box, "line.digits", f"{line} presses {len(keys)} keys.", line=line, digits=keys)
+
+
+@click.command()
+@click.argument("line")
 @pass_box
 def flash(box: Box, line: str) -> None:
     """Flashes the hook of the call that the box holds on LINE (recall)."""
@@ -52,7 +61,7 @@ def play(box: Box, line: str, prompt: str) -> None:
     _order(box, "line.play", f"{line} plays {prompt}.", line=line, prompt=prompt)
 
 
-COMMANDS = (dial, answer, hangup, flash, play)
+COMMANDS = (dial, answer, hangup, digits, flash, play)
 
 
 def _order(box: Box, command: str, done: str, **arguments: Any) -> None:

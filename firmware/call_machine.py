@@ -23,6 +23,7 @@ from firmware.events import (
     DialStarted,
     DigitDialled,
     DigitReceived,
+    DigitsRequested,
     FlashRequested,
     HangUpRequested,
     LineDown,
@@ -252,6 +253,14 @@ TABLE: dict[tuple[Phase, type[LineEvent]], Rule] = {
         suspended=_rule(requests.refuse_phase, SUSPENDED),
     ),
     **_rows(
+        DigitsRequested,
+        idle=_rule(requests.refuse_phase, IDLE),
+        ringing=_rule(requests.refuse_phase, RINGING),
+        dialing=_rule(requests.digits_requested, DIALING),
+        talking=_rule(requests.digits_requested, TALKING),
+        suspended=_rule(requests.refuse_phase, SUSPENDED),
+    ),
+    **_rows(
         FlashRequested,
         idle=_rule(requests.refuse_phase, IDLE),
         ringing=_rule(requests.refuse_phase, RINGING),
@@ -273,6 +282,7 @@ WITHOUT_DEVICE: dict[type[LineEvent], Handler] = {
     DialRequested: requests.refuse_lost,
     AnswerRequested: requests.refuse_lost,
     HangUpRequested: requests.refuse_lost,
+    DigitsRequested: requests.refuse_lost,
     FlashRequested: requests.refuse_lost,
     PlayRequested: requests.refuse_lost,
 }

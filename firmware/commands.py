@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +13,7 @@ from firmware import certificates
 from firmware.annotation_commands import add_annotation_commands
 from firmware.edges_command import raw_edges
 from firmware.errors import RequestError
-from firmware.events import PlayRequested
+from firmware.events import DigitsRequested, PlayRequested
 from firmware.identity import Identity
 from firmware.ipc.dispatcher import Dispatcher
 from firmware.live import Json, LiveView
@@ -106,6 +107,7 @@ def commands(
         required: dict[str, type] = {"line": str, "number": str} if name == "line.dial" else {"line": str}
         optional: dict[str, type] = {"confirmed": bool} if name == "line.dial" else {}
         dispatcher.add(name, _line_request(runtime, event), required, optional)
+    dispatcher.add("line.digits", lambda line, digits: _digits(runtime, line, digits), {"line": str, "digits": str})
     dispatcher.add("line.play", lambda line, prompt: _play(runtime, line, prompt), {"line": str, "prompt": str})
     add_sim_commands(dispatcher, sims)
     add_annotation_commands(dispatcher, store)
@@ -117,6 +119,13 @@ def _of_another(key: str) -> str:
     if key not in ALARMS or not key.startswith("sync_"):
         raise RequestError("bad_request", f"no alarm {key!r} can be raised from outside the recorder")
     return key
+
+
+def _digits(runtime: Runtime, line: str, digits: str) -> Json:
+    if not re.fullmatch(r"[0-9*#ABCD]{1,32}", digits, re.ASCII):
+        raise RequestError("bad_request", f"1 to 32 keys of 0 to 9, *, # and A to D, not {len(digits)} characters")
+    runtime.ask(line, DigitsRequested, digits=digits)
+    return {}
 
 
 def _play(runtime: Runtime, line: str, prompt: str) -> Json:

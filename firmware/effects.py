@@ -99,6 +99,8 @@ class LineAction(StrEnum):
     DIAL = "dial"
     ANSWER = "answer"
     HANG_UP = "hang_up"
+    DIGITS = "digits"
+    """Keys pressed in a call: DTMF."""
     FLASH = "flash"
     """A hook flash: recall, or the register of a PBX."""
     PLAY = "play"
@@ -113,6 +115,7 @@ class DriveLine:
     action: LineAction
     request: str
     number: str | None = None
+    digits: str = ""
     pcm: bytes = b""
     """What is to be played: s16le mono 8 kHz."""
 

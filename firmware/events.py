@@ -218,6 +218,14 @@ class HangUpRequested(LineEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DigitsRequested(LineEvent):
+    """A person asks the box to press ``digits`` (``0123456789*#ABCD``) in the call it holds. They may be a secret."""
+
+    request: str
+    digits: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlashRequested(LineEvent):
     """A person asks the box, which holds the line, to flash the hook."""
 
@@ -277,6 +285,7 @@ LINE_EVENTS: tuple[type[LineEvent], ...] = (
     DialRequested,
     AnswerRequested,
     HangUpRequested,
+    DigitsRequested,
     FlashRequested,
     PlayRequested,
 )

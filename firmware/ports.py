@@ -98,6 +98,15 @@ class Flashing(Protocol):
 
 
 @runtime_checkable
+class Keying(Protocol):
+    """A driver that can press keys in a call (``digits`` in its actions)."""
+
+    def send_digits(self, digits: str) -> None:
+        """Returns at once. ``digits``: of ``0123456789*#ABCD``. Raises `DeviceError` when the box holds no call."""
+        ...
+
+
+@runtime_checkable
 class Playing(Protocol):
     """A driver that can play into a call (``play`` in its actions)."""
 

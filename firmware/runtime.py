@@ -45,6 +45,7 @@ from firmware.model import LineId, RecordingId
 from firmware.ports import (
     Clock,
     Flashing,
+    Keying,
     Levels,
     LineDriver,
     Playing,
@@ -319,6 +320,8 @@ class Runtime:
                     running.driver.answer()
                 case LineAction.HANG_UP:
                     running.driver.hang_up()
+                case LineAction.DIGITS if isinstance(running.driver, Keying):
+                    running.driver.send_digits(order.digits)
                 case LineAction.FLASH if isinstance(running.driver, Flashing):
                     running.driver.flash()
                 case LineAction.PLAY if isinstance(running.driver, Playing):

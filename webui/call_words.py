@@ -49,6 +49,7 @@ def _moments() -> Mapping[str, tuple[str, str]]:
         "dial_requested": ("dial", _("A person asked to dial")),
         "answer_requested": ("answer", _("A person asked to answer")),
         "hang_up_requested": ("hangup", _("A person asked to hang up")),
+        "digits_requested": ("digits", _("A person asked to press keys")),
         "flash_requested": ("bolt", _("A person asked for the flash key")),
         "gap": ("gap", _("Sound is missing")),
         "sound_rearmed": ("volume", _("The sound was switched on again")),

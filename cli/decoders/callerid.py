@@ -46,7 +46,8 @@ def _messages(sound: Iterator[NDArray[np.int16]]) -> Found:
             if (message := search.feed(piece)) is not None:
                 yield _fsk(message)
             yield from (_rejected(one) for one in search.take_rejected())
-        if (sent := dialled.feed(digits.feed(piece))) is not None:
+        digits.feed(piece)
+        if (sent := dialled.feed(digits.take_ended())) is not None:
             yield _dtmf(sent)
         yield from (_no_dtmf(one) for one in dialled.take_rejected())
 

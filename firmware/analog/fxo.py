@@ -17,7 +17,7 @@ from typing import ClassVar
 from gpiozero.exc import GPIOZeroError
 
 from firmware.analog.converter import Converter
-from firmware.analog.dialler import CancelledError, Outlet, dial, flash, speak
+from firmware.analog.dialler import CancelledError, Outlet, dial, flash, speak, tones
 from firmware.analog.fxo_options import FxoOptions
 from firmware.analog.inbox import Take, take_within
 from firmware.analog.line_timing import loop_timing
@@ -124,7 +124,7 @@ class FxoLine:
             # An instance can do less than its type: without a relay a line is only listened to.
             vars(self)["actions"] = frozenset()
         elif self._speaker is None:
-            vars(self)["actions"] = self.actions - {LineAction.PLAY.value}
+            vars(self)["actions"] = self.actions - {LineAction.PLAY.value, LineAction.DIGITS.value}
         self._inbox: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._worker = Worker(f"line-{line}", self._run)
         self._raw: deque[tuple[Sensor, bool, int]] = deque(maxlen=_RAW_EDGES)
@@ -214,6 +214,10 @@ class FxoLine:
             raise DeviceError(f"line {self._line}: it is dialling or playing already")
         self._dialling = Worker(f"play-{self._line}", lambda stop: self._play(pcm, speaker, stop))
         self._dialling.start()
+
+    def send_digits(self, digits: str) -> None:
+        """Presses keys into the call that the box holds. Raises `DeviceError` when it holds none, or is at it."""
+        self.play(tones(digits))
 
     def raw_edges(self, since_boot_ns: int) -> RawEdges:
         """What the sensors did since a moment, undebounced, and what they say now. For calibration, from any thread."""

@@ -42,4 +42,9 @@ def loop_timing(
     timing = board.timing(on_hook_ms, open_loop_ms=ends_ms, reversal_ends=bool(reversal_ends))
     if country is None:
         return timing
-    return replace(timing, patterns=patterns_of(country), primary_answers=has_primary_answers(country))
+    return replace(
+        timing,
+        patterns=patterns_of(country),
+        ordinary_ring=country.ring,
+        primary_answers=has_primary_answers(country),
+    )

@@ -93,7 +93,7 @@ class AtModemLine:
 
     kind: ClassVar[LineKind] = LineKind.SIM
     options_type: ClassVar[type[AtModemOptions]] = AtModemOptions
-    actions: ClassVar[frozenset[str]] = frozenset({"dial", "answer", "hang_up"})
+    actions: ClassVar[frozenset[str]] = frozenset({"dial", "answer", "hang_up", "digits"})
 
     def __init__(self, line: LineId, options: AtModemOptions, sink: EventSink, clock: Clock) -> None:
         self.line = line

@@ -95,7 +95,7 @@ class VoiceModemLine:
 
     kind: ClassVar[LineKind] = LineKind.ANALOG
     options_type: ClassVar[type[VoiceModemOptions]] = VoiceModemOptions
-    actions: ClassVar[frozenset[str]] = frozenset({"dial", "answer", "hang_up", "play"})
+    actions: ClassVar[frozenset[str]] = frozenset({"dial", "answer", "hang_up", "digits", "play"})
 
     def __init__(self, line: LineId, options: VoiceModemOptions, sink: EventSink, clock: Clock) -> None:
         self._line = line
@@ -148,7 +148,7 @@ class VoiceModemLine:
         """Plays s16le mono 8 kHz into the call; it is recorded too, as the modem hears nothing while it speaks."""
         self._port.post(lambda: self._play(pcm))
 
-    def press(self, digits: str) -> None:
+    def send_digits(self, digits: str) -> None:
         """Sends DTMF into the call. Raises `DeviceError` for what no keypad has."""
         if not re.fullmatch(r"[0-9*#ABCD]{1,40}", digits, re.ASCII):
             raise DeviceError(f"line {self._line}: only 0 to 9, * and # can be pressed")

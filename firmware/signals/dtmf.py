@@ -59,6 +59,16 @@ class Digit:
     """Sample, since the detector's start, at about which the tone began."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyTone:
+    """A digit whose tone is over."""
+
+    digit: str
+    began: int
+    ended: int
+    """Samples since the detector's start, good to about a hundredth of a second."""
+
+
 class DtmfDetector:
     """Feed it the sound in order, in pieces of any length."""
 
@@ -94,6 +104,14 @@ class DtmfDetector:
         self._misses = 0
         self._levels: list[float] = []
         self._down = False
+        self._told: Digit | None = None
+        self._last_heard = 0
+        self._ended: list[KeyTone] = []
+
+    def take_ended(self) -> list[KeyTone]:
+        """The tones that ended since the last call, each told as a digit before."""
+        ended, self._ended = self._ended, []
+        return ended
 
     def feed(self, pcm: NDArray[np.int16]) -> list[Digit]:
         """The digits that this sound made certain."""
@@ -175,6 +193,7 @@ class DtmfDetector:
             digit = None
         if digit is not None and digit == self._candidate:
             self._hits, self._misses = self._hits + 1, 0
+            self._last_heard = at
             self._purest = max(self._purest, purity)
             if self._down:
                 return None
@@ -184,11 +203,15 @@ class DtmfDetector:
             if self._hits < needed or full < _FULL_HOPS:
                 return None
             self._down = True
-            return Digit(digit=digit, began=max(0, at - (self._hits - 2) * self._hop))
+            self._told = Digit(digit=digit, began=max(0, at - (self._hits - 2) * self._hop))
+            return self._told
         if self._down or (digit is None and self._candidate is not None):
             self._misses += 1
             if self._misses < (_GONE_HOPS if self._down else _MISSED_HOPS):
                 return None
+        if self._down and self._told is not None:
+            ended = self._last_heard + self._window - self._hop
+            self._ended.append(KeyTone(digit=self._told.digit, began=self._told.began, ended=ended))
         self._candidate, self._hits, self._misses, self._down = digit, int(digit is not None), 0, False
         self._purest, self._levels = purity, [level]
         return None

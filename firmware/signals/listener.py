@@ -32,7 +32,7 @@ from firmware.signals.callerid_fsk import FskMessage, RejectedMessage
 from firmware.signals.callerid_message import CallerIdMessage
 from firmware.signals.callerid_search import CallerIdSearch
 from firmware.signals.countries import CallerIdStandard, CountryProfile, profile_of
-from firmware.signals.dtmf import Digit, DtmfDetector
+from firmware.signals.dtmf import DtmfDetector
 
 log = logging.getLogger("offhook.signals")
 
@@ -185,7 +185,9 @@ class AnalogListener:
         session.count(pcm, block.at)
         digits = session.digits.feed(pcm) if session.digits is not None else []
         if session.caller_id is not None:
-            return self._callers(session, pcm, digits)
+            return self._callers(session, pcm)
+        if session.digits is not None:
+            session.digits.take_ended()  # how long a key was held means nothing here
         events: list[LineEvent] = [
             DigitDialled(line=self._line, at=session.moment(d.began), digit=d.digit) for d in digits
         ]
@@ -228,15 +230,16 @@ class AnalogListener:
             return Answered(line=self._line, at=at, by_sound=True)
         return CallEnded(line=self._line, at=at, cause=_CAUSES[what], by_sound=True)
 
-    def _callers(self, session: _Session, pcm: NDArray[np.int16], digits: Sequence[Digit]) -> list[LineEvent]:
+    def _callers(self, session: _Session, pcm: NDArray[np.int16]) -> list[LineEvent]:
         assert session.caller_id is not None
+        assert session.digits is not None
         assert session.dtmf_caller_id is not None
         events: list[LineEvent] = []
         if (message := session.caller_id.feed(pcm)) is not None:
             heard = self._caller_id(message.message, session.moment(message.ended), votes=message.votes)
             events.append(replace(heard, doubtful=message.doubtful))
         events += [self._rejected(one, session.moment(one.ended)) for one in session.caller_id.take_rejected()]
-        if (dialled := session.dtmf_caller_id.feed(digits)) is not None:
+        if (dialled := session.dtmf_caller_id.feed(session.digits.take_ended())) is not None:
             told = self._caller_id(dialled.message, session.moment(dialled.ended), variant=dialled.variant)
             # Bare digits have nothing that could be checked: believed only where exchanges are known to send them.
             bare = dialled.variant == BARE_VARIANT and CallerIdStandard.DTMF not in self._country.caller_id

@@ -51,6 +51,7 @@ class LoopTiming:
     """Polarity that goes back to normal in a call is its end."""
     patterns: tuple[tuple[str, Cadence], ...] = ()
     """Ring patterns by which the line tells its numbers apart (`firmware.signals.ring_pattern`)."""
+    ordinary_ring: Cadence | None = None
     primary_answers: bool = False
     """A telephone may take the line between short rings to be told who calls (`firmware.signals.primary_answer`)."""
     battery_cpc_ms: int = 100
@@ -65,7 +66,7 @@ class LoopWatch:
     def __init__(self, line: LineId, timing: LoopTiming, *, off_hook: bool = False) -> None:
         self._line = line
         self._ring = RingDetector(timing.ring)
-        self._pattern = RingPattern(timing.patterns)
+        self._pattern = RingPattern(timing.patterns, timing.ordinary_ring)
         self._rang = Instant(0, 0)
         self._hook = HookDetector(timing.hook, off_hook=off_hook)
         self._polarity = PolarityDetector(timing.polarity_hold_ms)

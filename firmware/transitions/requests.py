@@ -1,15 +1,23 @@
-"""Rules for what people ask of a line: dial, answer, hang up, flash, play."""
+"""Rules for what people ask of a line: dial, answer, hang up, press keys, flash, play."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from firmware.effects import DriveLine, LineAction, Refuse
-from firmware.events import AnswerRequested, DialRequested, FlashRequested, HangUpRequested, PlayRequested
+from firmware.events import (
+    AnswerRequested,
+    DialRequested,
+    DigitsRequested,
+    FlashRequested,
+    HangUpRequested,
+    PlayRequested,
+)
 from firmware.line_state import LineState, Phase
+from firmware.model import LineKind
 from firmware.transitions.pieces import Result
 
-Request = DialRequested | AnswerRequested | HangUpRequested | FlashRequested | PlayRequested
+Request = DialRequested | AnswerRequested | HangUpRequested | DigitsRequested | FlashRequested | PlayRequested
 
 
 def _unsupported(state: LineState, action: LineAction, request: str) -> Refuse | None:
@@ -49,6 +57,16 @@ def hang_up_requested(state: LineState, event: HangUpRequested) -> Result:
         return state, (refusal,)
     order = DriveLine(line=state.line, action=LineAction.HANG_UP, request=event.request)
     return replace(state, rejecting=state.phase is Phase.RINGING), (order,)
+
+
+def digits_requested(state: LineState, event: DigitsRequested) -> Result:
+    """Press keys in the call the box holds. A module takes them once the call is up, an analog line at any time."""
+    if refusal := _unsupported(state, LineAction.DIGITS, event.request):
+        return state, (refusal,)
+    if state.phase is Phase.DIALING and state.policy.kind is LineKind.SIM:
+        return refuse_phase(state, event)
+    order = DriveLine(line=state.line, action=LineAction.DIGITS, request=event.request, digits=event.digits)
+    return state, (order,)
 
 
 def flash_requested(state: LineState, event: FlashRequested) -> Result:

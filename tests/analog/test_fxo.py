@@ -183,7 +183,7 @@ def test_a_line_that_the_box_seized_is_free_when_it_stops(hat):
 def test_without_a_relay_a_line_is_only_listened_to():
     line = FxoLine("fxo-1", FxoOptions(profile="four-line-hat", port=3), Told(), SystemClock())
     assert line.actions == frozenset()
-    assert FxoLine.actions == {"answer", "hang_up", "dial", "flash", "play"}
+    assert FxoLine.actions == {"answer", "hang_up", "dial", "digits", "flash", "play"}
     for act in (line.answer, line.hang_up):
         with pytest.raises(DeviceError, match="use the handset"):
             act()

@@ -14,7 +14,8 @@ from firmware.analog.fxo import FxoLine, FxoOptions
 from firmware.clock import SystemClock
 from firmware.effects import DriveLine, LineAction, Refuse
 from firmware.errors import DeviceError, RequestError
-from firmware.events import HangUpRequested, OffHook, PlayRequested, Ring
+from firmware.events import Answered, DialStarted, DigitsRequested, HangUpRequested, OffHook, PlayRequested, Ring
+from firmware.model import LineKind
 from firmware.prompts import load_prompt
 from firmware.signals.dtmf import DtmfDetector
 from tests.analog.hat import PROFILE, Told
@@ -74,6 +75,25 @@ def test_only_a_call_is_played_into_and_only_by_a_line_that_can() -> None:
     deaf.up()
     deaf.say(1, OffHook)
     deaf.say(2, PlayRequested, request="r1", pcm=b"")
+    assert [r.code for r in deaf.all(Refuse)] == ["not_supported"]
+
+
+def test_keys_are_pressed_in_calls_only_and_by_lines_that_can() -> None:
+    """An analog line's exchange hears them before anybody answers too; a module takes none until the call is up."""
+    for kind, refused in ((LineKind.ANALOG, ["r1"]), (LineKind.SIM, ["r1", "r2"])):
+        story = Story(kind, actions=frozenset({"dial", "digits"}))
+        story.up()
+        story.say(1, DigitsRequested, request="r1", digits="1")
+        story.say(2, DialStarted, number="10086")
+        story.say(3, DigitsRequested, request="r2", digits="2")
+        story.say(4, Answered)
+        story.say(5, DigitsRequested, request="r3", digits="3#")
+        assert [(r.request, r.code) for r in story.all(Refuse)] == [(r, "wrong_phase") for r in refused]
+        assert story.all(DriveLine)[-1].digits == "3#"
+    deaf = Story()
+    deaf.up()
+    deaf.say(1, OffHook)
+    deaf.say(2, DigitsRequested, request="r1", digits="1")
     assert [r.code for r in deaf.all(Refuse)] == ["not_supported"]
 
 

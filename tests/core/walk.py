@@ -60,6 +60,7 @@ _FIELDS: dict[type[ev.LineEvent], dict[str, st.SearchStrategy[Any]]] = {
     ev.DialRequested: {"number": st.just("10086"), "request": st.just("r1")},
     ev.AnswerRequested: {"request": st.just("r2")},
     ev.HangUpRequested: {"request": st.just("r3")},
+    ev.DigitsRequested: {"digits": st.just("12#"), "request": st.just("r6")},
     ev.FlashRequested: {"request": st.just("r4")},
     ev.PlayRequested: {"request": st.just("r5"), "pcm": st.just(b"")},
 }

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from firmware.model import Presentation
 from firmware.signals.callerid_dtmf import DtmfCallerId, parse_dtmf
-from firmware.signals.dtmf import Digit
+from firmware.signals.dtmf import KeyTone
 from tests.fuzz.running import run
 
 _RATE_HZ = 8000
 _KEYS = "0123456789*#ABCD"
+_PERIOD = 1120
+"""An exchange's: 70 ms of tone, 70 ms of pause."""
 
 
 def one(data: bytes) -> None:
@@ -22,8 +24,8 @@ def one(data: bytes) -> None:
     step, data = data[0] % 7 + 1, data[1:]
     at, digits = 0, []
     for byte in data:
-        at += 800 + (byte >> 4) * _RATE_HZ // 4
-        digits.append(Digit(digit=_KEYS[byte & 15], began=at))
+        at += _PERIOD + (byte >> 4) * _RATE_HZ // 4
+        digits.append(KeyTone(digit=_KEYS[byte & 15], began=at, ended=at + _PERIOD // 2))
     _text("".join(d.digit for d in digits))
     whole, pieces = DtmfCallerId(_RATE_HZ), DtmfCallerId(_RATE_HZ)
     told = [str(whole.feed([digit])) for digit in digits]

@@ -76,8 +76,13 @@ def test_a_module_plugged_into_a_box_without_settings_is_recorded(tmp_path: Path
             assert box.order(cmd="line.answer", line="sim-1")["ok"]
             until(lambda: module.pcm_on)
             module.downlink(voice)
+            assert box.order(cmd="line.digits", line="sim-1", digits="12#")["ok"]
+            until(lambda: module.dtmf_sent == "12#")
+            assert not box.order(cmd="line.digits", line="sim-1", digits="12 34")["ok"]
             time.sleep(4)
             module.remote_hangs_up()
+            until(lambda: all(line["phase"] == "idle" for line in box.listed("lines")))
+            assert box.order(cmd="line.digits", line="sim-1", digits="1")["error"]["code"] == "wrong_phase"
             until(lambda: [r["status"] for call in box.listed("calls") for r in call["recordings"]] == ["sealed"])
             (call,) = box.listed("calls")
         finally:
@@ -85,7 +90,7 @@ def test_a_module_plugged_into_a_box_without_settings_is_recorded(tmp_path: Path
     assert (call["line"], call["number"], call["outcome"]) == ("sim-1", "+8613800138000", "answered")
     (recording,) = call["recordings"]
     assert recording["roles"] == ["remote", "local"]
-    assert recording["levels"][0]["active_s"] == pytest.approx(4, abs=1)
+    assert recording["levels"][0]["active_s"] >= 3
     assert recording["gaps"] == []
 
 

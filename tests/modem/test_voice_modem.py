@@ -118,7 +118,7 @@ def test_dialling_playing_and_hanging_up(modem: VoiceModem, line: VoiceModemLine
     _until(lambda: len(modem.heard) == 4000)
     assert bytes(modem.heard) == to_u8(prompt)
     _until(lambda: modem.commands[-1] == "AT+VRX")
-    line.press("12#")
+    line.send_digits("12#")
     _until(lambda: modem.commands[-2:] == ["AT+VTS=1,2,#", "AT+VRX"])
     line.hang_up()
     heard.wait(OnHook)

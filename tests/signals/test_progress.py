@@ -146,6 +146,27 @@ def test_a_caller_id_in_digits(sent, number, presentation):
     assert (type(told), told.number, told.presentation) == (CallerId, number, Presentation(presentation))
 
 
+@pytest.mark.parametrize(("on_ms", "off_ms"), [(50, 50), (70, 70), (80, 80), (100, 100), (65, 75), (100, 60)])
+@pytest.mark.parametrize("snr_db", [40, 8])
+def test_a_caller_id_in_digits_as_exchanges_and_adapters_time_them(on_ms, off_ms, snr_db):
+    """The lengths are what tells it from keys: noise must not make them uneven."""
+    sound = dtmf("A13800138000C", on_ms=on_ms, off_ms=off_ms, lead_s=0.3)
+    level = np.sqrt((sound[sound != 0] ** 2).mean())
+    hiss = np.random.default_rng(8).normal(0, level * 10 ** (-snr_db / 20), len(sound))
+    line = wire().order(Hearing.CALLER_ID).hear(sound + hiss).hear(silence(1))
+    assert [(type(e), e.number) for e in line.events] == [(CallerId, "13800138000")]
+
+
+@pytest.mark.parametrize("missing_or_slow", ["A1380 138000C", "3344 566#"])
+def test_keys_that_are_not_as_even_as_a_machine_sends_them_are_no_caller_id(missing_or_slow):
+    """A digit that was not heard would make it another number; and a hand keys no two digits alike."""
+    first, second = missing_or_slow.split()
+    line = wire().order(Hearing.CALLER_ID).hear(dtmf(first, lead_s=0.3)).hear(dtmf(second, lead_s=0.08))
+    line.hear(silence(4))
+    assert kinds(line) == [CallerIdRejected]
+    assert "uneven" in line.events[0].reason
+
+
 @pytest.mark.parametrize(
     "sent", ["12", "1234567", "", "A12C", "AC", "C", "##", "D4#", "B55C", "A123B", "D123#", "A1234D#"]
 )

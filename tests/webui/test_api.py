@@ -193,12 +193,17 @@ def test_notes_and_dialling_go_through_the_recorder(ask: Ask, database: Database
             "call.note", lambda **args: heard.append(("note", args)) or {}, {"call": str, "text": str, "by": str}
         )
         recorder.answer("line.dial", lambda **args: heard.append(("dial", args)) or {}, {"line": str, "number": str})
+        recorder.answer("line.digits", lambda **args: heard.append(("keys", args)) or {}, {"line": str, "digits": str})
         call = database.call(1)
         assert ask("PUT", f"/calls/{call}/note", json={"text": "回访"}).status_code == 204
         assert ask("POST", "/lines/sim-1/dial", json={"number": "10086"}).status_code == 204
+        assert ask("POST", "/lines/sim-1/digits", json={"digits": "4711#"}).status_code == 204
     assert heard[0] == ("note", {"call": call, "text": "回访", "by": "owner (token test)"})
     assert heard[1] == ("dial", {"line": "sim-1", "number": "10086"})
-    assert [entry.action for entry in made.audit.entries(limit=2)] == ["dialled", "annotated"]
+    assert heard[2] == ("keys", {"line": "sim-1", "digits": "4711#"})
+    entries = made.audit.entries(limit=3)
+    assert [entry.action for entry in entries] == ["dialled", "dialled", "annotated"]
+    assert "4711" not in str(entries), "keys may be a secret"
 
 
 def test_metrics_say_what_prometheus_reads_and_name_nobody(

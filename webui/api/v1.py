@@ -155,6 +155,17 @@ def hangup(line: str) -> ResponseReturnValue:
     return "", 204
 
 
+@blueprint.post("/lines/<line>/digits")
+@scope(Scope.DIAL)
+def digits(line: str) -> ResponseReturnValue:
+    known()
+    wanted = body(digits=str)["digits"]
+    _seen_line(line)
+    _recorder("line.digits", line=line, digits=wanted)
+    _audit(Action.DIALLED, line, keys=len(wanted))
+    return "", 204
+
+
 @blueprint.get("/settings")
 @scope(Scope.SETTINGS)
 def settings() -> Response:
