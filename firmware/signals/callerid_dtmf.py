@@ -29,7 +29,8 @@ _PERIOD_S: Final = (0.08, 0.24)
 _UNEVEN_S: Final = 0.02
 """So far a tone's length or period may lie from the middle one: the detector is off by up to 0.016 at 5 dB SNR."""
 
-_NUMBER = r"\d{3,20}"
+_NUMBER = r"\d{4,20}"
+"""Shorter ones would let random keys through that happen to be even: no network is known to send any."""
 _VARIANT_1 = re.compile(
     rf"(?=.*[AB])(?:A(?P<number>{_NUMBER}))?(?:D(?P<redirected>\d{{1,20}}))?(?:B(?P<code>\d{{2}}))?C"
 )

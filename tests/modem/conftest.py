@@ -34,7 +34,7 @@ class Log:
             self._events.append(event)
             self._changed.notify_all()
 
-    def wait(self, kind: type[E], *, count: int = 1, within_s: float = 10.0) -> E:
+    def wait(self, kind: type[E], *, count: int = 1, within_s: float = 30.0) -> E:
         """The ``count``-th event of this kind."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self.all(kind)) >= count, within_s):
@@ -93,16 +93,23 @@ class Listener:
     def pcm(self) -> bytes:
         return b"".join(block.pcm for block in self.blocks)
 
+    @property
+    def heard_bytes(self) -> int:
+        """How long `pcm` is, without putting it together."""
+        return sum(len(block.pcm) for block in self.blocks)
+
     def close(self) -> None:
         self._stop = True
-        self._thread.join(5)
+        self._thread.join(30)
 
 
-def eventually(check: Callable[[], bool], within_s: float = 5.0) -> None:
-    until = time.monotonic() + within_s
+def eventually(check: Callable[[], bool], within_s: float = 30.0) -> None:
+    """Asks again and again, ever less often: a check may be costly, and what it waits for needs the machine too."""
+    until, pause_s = time.monotonic() + within_s, 0.01
     while not check():
         assert time.monotonic() < until, "it did not come true in time"
-        time.sleep(0.01)
+        time.sleep(pause_s)
+        pause_s = min(0.2, pause_s * 1.5)
 
 
 @pytest.fixture

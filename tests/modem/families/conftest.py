@@ -56,7 +56,7 @@ def bench(model: str, quirks: Quirks | None = None) -> Iterator[Bench]:
         line = AtModemLine(LineId("sim-1"), options, log, SystemClock())
         line.start()
         try:
-            log.wait(LineUp, within_s=15)
+            log.wait(LineUp, within_s=60)
             yield Bench(model, module, line, log)
         finally:
             line.stop()
