@@ -104,7 +104,7 @@ class Agent:
         self._alarms = alarms
         self._desk = desk
         self._inbox: queue.SimpleQueue[Happening] = queue.SimpleQueue()
-        self._machine = _machine(settings)
+        self._machine = _machine(settings, pipe=self._pipe)
         self._dialect = self._make_dialect()
         self._volume = Volume(box, self._zone, day_mb=settings.day_mb, month_mb=settings.month_mb)
         self._interface: str | None = None
@@ -457,7 +457,7 @@ class Agent:
     # Rows of the outbox ----------------------------------------------------------------------------------------------
 
     def _offer(self, now_s: float) -> None:
-        if now_s < self._look_s:
+        if now_s < self._look_s and not self._outbox.changed():
             return
         wants = self._machine.wants(now_s)
         open_records = self._machine.open_records
@@ -596,6 +596,9 @@ class Agent:
         mid = self._connection.publish(topic, payload, content_type=kind)
         if token is not None:
             self._tokens[mid] = token
+
+    def _pipe(self) -> int | None:
+        return self._connection.pipe() if self._connection else None
 
     def _publish_status(self, state: wire.StatusState) -> None:
         if self._connection is not None:
@@ -761,7 +764,7 @@ def _is_private(settings: SyncSettings) -> bool:
     return settings.transport is not Transport.PLAIN
 
 
-def _machine(settings: SyncSettings) -> SyncMachine:
+def _machine(settings: SyncSettings, *, pipe: Callable[[], int | None]) -> SyncMachine:
     timing = Timing(
         hello_s=settings.hello_s,
         probe_s=settings.probe_s,
@@ -781,6 +784,7 @@ def _machine(settings: SyncSettings) -> SyncMachine:
         timing=timing,
         pacing=Pacing(schedule, bytes_per_s=limit),
         trust_broker=settings.confirmed_by is ConfirmedBy.BROKER,
+        pipe=pipe,
     )
 
 

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 KIB = 1024
 MIN_CHUNK = 8 * KIB
 MAX_WINDOW = 512 * KIB
 FIRST_WINDOW = 32 * KIB
 
-QUEUE_S = 0.7
-"""So many seconds of the link may wait in buffers before a chunk: a record that comes next waits as long."""
+QUEUE_S = 0.2
+"""So many seconds of the link, or less, wait in buffers when another chunk joins them: a record that comes next waits
+as long, and for that chunk."""
+BLIND_QUEUE_S = 0.7
+"""Likewise where only the receiver's acknowledgements tell what waits."""
+REPAIR_S = 1.0
+"""With some round trips, how long what follows a lost packet may wait for it."""
+LOOK_SOONEST_S, LOOK_LATEST_S = 0.02, 0.1
+CHUNK_S = 0.5
 
 _SMOOTH = 0.25
-_SLOWLY = 0.08
-"""Down: an answer that was late for another reason than the link must not make the window small for long."""
 PROBE = 1.25
 """The window is so much larger than what was measured: otherwise nothing would ever show that the link takes more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How much had been delivered, and when the last of it was: from one such moment to another is a fair measure."""
+
+    delivered: int
+    at_s: float
 
 
 class Link:
@@ -27,42 +42,68 @@ class Link:
         self.goodput: float | None = None
         """Bytes per second; None until something was measured."""
         self._delivered = 0
+        self._delivered_s = 0.0
+        self._bytes = self._seconds = 0.0
 
-    def sent(self) -> int:
-        """Remember this with what was sent: how much had been delivered then."""
-        return self._delivered
+    def sending(self, now_s: float, *, idle: bool) -> Mark:
+        """Remember this with what is sent now; ``idle``: nothing else is on its way."""
+        if idle:
+            self._delivered_s = now_s
+        return Mark(self._delivered, self._delivered_s)
 
     def round_trip(self, seconds: float) -> None:
         """A small message and its answer."""
         self._min_rtt_s = seconds if self._min_rtt_s is None else min(self._min_rtt_s, seconds)
         self.srtt_s += _SMOOTH * (seconds - self.srtt_s)
 
-    def delivered(self, size: int, *, took_s: float, delivered_before: int) -> None:
-        """``size`` bytes are acknowledged ``took_s`` after they were sent, when `sent` said ``delivered_before``."""
+    def delivered(self, size: int, now_s: float, *, took_s: float, mark: Mark) -> None:
+        """``size`` bytes are acknowledged at once, ``took_s`` after the first of them was sent, when `sending` gave
+        ``mark``."""
         self._delivered += size
-        took_s = max(took_s, 0.001)
+        self._delivered_s = now_s
         self.srtt_s += _SMOOTH * (took_s - self.srtt_s)
         self._min_rtt_s = took_s if self._min_rtt_s is None else min(self._min_rtt_s, took_s)
-        rate = (self._delivered - delivered_before) / took_s
-        if self.goodput is None:
-            self.goodput = rate
-        else:
-            smooth = _SMOOTH if rate > self.goodput else _SLOWLY
-            self.goodput += smooth * (rate - self.goodput)
+        size = self._delivered - mark.delivered
+        seconds = max(now_s - mark.at_s, took_s, 0.001)
+        # Bytes and seconds apart: a mean of their quotients is too large when answers come in bursts.
+        smooth = 1.0 if self.goodput is None else _SMOOTH
+        self._bytes += smooth * (size - self._bytes)
+        self._seconds += smooth * (seconds - self._seconds)
+        self.goodput = self._bytes / self._seconds
 
-    @property
-    def window(self) -> int:
-        """Bytes that may be unacknowledged."""
+    def window(self, *, pipe_is_seen: bool) -> int:
+        """Bytes that the receiver may not have acknowledged.
+
+        With ``pipe_is_seen`` it need not keep records from waiting (`may_join` does), so it has room for what has
+        arrived and waits behind a lost packet until that has come again.
+        """
         if self.goodput is None:
             return min(FIRST_WINDOW, self._max_window)
-        wanted = int(PROBE * self.goodput * ((self._min_rtt_s or 0.0) + QUEUE_S))
+        rtt_s, chunk = self._min_rtt_s or 0.0, self.chunk(self._max_window)
+        if pipe_is_seen:
+            wanted = int(self.goodput * (4 * rtt_s + REPAIR_S)) + 2 * chunk
+        else:
+            wanted = int(PROBE * self.goodput * (rtt_s + BLIND_QUEUE_S))
         # Two at least: with one, the link rests for a round trip after each.
-        return max(2 * self.chunk(self._max_window), min(wanted, self._max_window))
+        return max(2 * chunk, min(wanted, self._max_window))
+
+    def may_join(self, pipe: int) -> bool:
+        """Whether another chunk may join the ``pipe`` bytes that are between this process and the other end's TCP."""
+        return self._surplus_s(pipe) <= 0.0
+
+    def look_again_s(self, pipe: int) -> float:
+        """In how many seconds `may_join` may be true."""
+        return max(LOOK_SOONEST_S, min(self._surplus_s(pipe), LOOK_LATEST_S))
+
+    def _surplus_s(self, pipe: int) -> float:
+        if self.goodput is None:
+            return 0.0
+        return pipe / max(self.goodput, KIB) - (self._min_rtt_s or 0.0) - QUEUE_S
 
     def chunk(self, largest: int) -> int:
-        """Bytes of the next chunk: half a second of the link, a power of two, at most ``largest``."""
+        """Bytes of the next chunk: `CHUNK_S` of the link, a power of two, at most ``largest``."""
         wanted = MIN_CHUNK
-        while wanted * 2 <= (self.goodput or 0) * 0.5:
+        while wanted * 2 <= (self.goodput or 0) * CHUNK_S:
             wanted *= 2
         return max(1, min(wanted, largest))
 

@@ -88,8 +88,10 @@ class SyncMachine:
         timing: Timing | None = None,
         pacing: Pacing | None = None,
         trust_broker: bool = False,
+        pipe: Callable[[], int | None] = lambda: None,
     ) -> None:
-        """``random`` returns 0 to 1: the jitter of the back-off.
+        """``random`` returns 0 to 1: the jitter of the back-off. ``pipe``: how many bytes of what was given to the
+        connection have not arrived at its other end yet; None where nobody can tell.
 
         With ``trust_broker`` nobody is greeted, and the broker's PUBACK counts for records: only where the owner of the
         box has said so, because nobody behind the broker answers.
@@ -98,6 +100,9 @@ class SyncMachine:
         self._sent_records: dict[int, tuple[int, ...]] = {}
         """Sequence numbers by the publish that carried them."""
         self._random = random
+        self._pipe = pipe
+        self._look_again_s = math.inf
+        """When there may be room in the pipe for another chunk."""
         self._timing = timing or Timing()
         self.pacing = pacing or Pacing()
         self.link = Link()
@@ -279,6 +284,7 @@ class SyncMachine:
         ]
         if self._files and (wait_s := self.pacing.bucket.wait_s(now_s)) > 0:
             times.append(now_s + wait_s)
+        times.append(self._look_again_s)
         return min(times, default=math.inf)
 
     def audio_closed_because(self, now_s: float) -> str | None:
@@ -434,12 +440,16 @@ class SyncMachine:
         return [FileStored(file.fid, ack.store or "")]
 
     def _arrived(self, chunks: list[InFlight], now_s: float) -> None:
-        for chunk in chunks:
-            self.link.delivered(chunk.length, took_s=now_s - chunk.at_s, delivered_before=chunk.delivered_before)
+        # As one: of what comes together after a gap, only the first says how fast the link is.
+        if first := min(chunks, key=lambda chunk: chunk.at_s, default=None):
+            size = sum(chunk.length for chunk in chunks)
+            self.link.delivered(size, now_s, took_s=now_s - first.at_s, mark=first.mark)
 
     def _send_files(self, now_s: float) -> list[Effect]:
         effects: list[Effect] = []
         in_flight = self.in_flight_bytes
+        pipe, self._look_again_s = self._pipe(), math.inf
+        window = self.link.window(pipe_is_seen=pipe is not None)
         for transfer in sorted(self._files.values(), key=lambda t: (t.file.prio, t.order)):
             urgent = transfer.file.prio <= URGENT
             if not urgent and self.audio_closed_because(now_s):
@@ -455,14 +465,18 @@ class SyncMachine:
                     break
                 offset, end = hole
                 length = min(end - offset, self.link.chunk(min(self._max_chunk, self._max_payload)))
-                if in_flight and in_flight + length > self.link.window:
+                if in_flight and in_flight + length > window:
+                    return effects
+                if pipe is not None and not self.link.may_join(pipe):
+                    self._look_again_s = now_s + self.link.look_again_s(pipe)
                     return effects
                 if not urgent:
                     if self.pacing.bucket.wait_s(now_s) > 0:
                         break
                     self.pacing.bucket.take(length)
-                transfer.flying[offset] = InFlight(length, now_s, self.link.sent())
+                transfer.flying[offset] = InFlight(length, now_s, self.link.sending(now_s, idle=not in_flight))
                 in_flight += length
+                pipe = None if pipe is None else pipe + length
                 effects.append(SendChunk(self._new_token(now_s), transfer.file.fid, offset, length))
         return effects
 

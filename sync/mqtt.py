@@ -11,6 +11,7 @@ import os
 import queue
 import socket
 import ssl
+import struct
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -31,6 +32,8 @@ CONNECT_S = 15.0
 UNACKNOWLEDGED_S = 30
 """TCP_USER_TIMEOUT: data that the other side does not acknowledge for so long means a dead link. Keep-alive alone takes
 almost twice its period."""
+_TCP_INFO = struct.Struct("=16xI4x4I104xI")
+"""linux/tcp.h, struct tcp_info: snd_mss, unacked, sacked, lost, retrans, notsent_bytes."""
 
 UNSUPPORTED_VERSION = 0x84
 TAKEN_OVER = 0x8E
@@ -113,6 +116,7 @@ class Connection:
         self._told_end = False
         self._got_connack = False
         self._limits: tuple[int | None, int | None] = (None, None)
+        self._given = self._flushed = 0
         self._client = self._make_client(will)
         self._opener = Worker(f"mqtt-open-{number}", lambda _stop: self._connect())
 
@@ -125,7 +129,21 @@ class Connection:
         if self.v5 and content_type:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             properties.ContentType = content_type
+        self._given += len(topic) + len(payload)
         return self._client.publish(topic, payload, qos=1, retain=retain, properties=properties).mid
+
+    def pipe(self) -> int | None:
+        """Bytes of what was published that have not arrived at the broker's TCP; None where the kernel does not say."""
+        try:
+            with self._kernel_socket() as same:
+                told = same.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+            mss, unacked, sacked, lost, again, unsent = _TCP_INFO.unpack(told)
+        except (OSError, ValueError, AttributeError, struct.error):
+            return None
+        if not self._client.want_write():
+            self._flushed = self._given
+        held_back = self._given - self._flushed  # by paho; or more
+        return int(unsent) + max(0, unacked - sacked - lost + again) * int(mss) + held_back
 
     def close(self, *, wait_s: float = 2.0) -> None:
         """Ends the connection; nothing comes from it into the inbox any more."""
@@ -216,11 +234,14 @@ class Connection:
         self._inbox.put(Arrived(self.number, message.topic, bytes(message.payload)))
 
     def _on_socket_open(self, _client: Any, _data: Any, connected: Any) -> None:
-        # A WebSocket is wrapped and has no setsockopt; by its number the kernel's socket is the same.
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connected.fileno())) as same:
+        with contextlib.suppress(OSError), self._kernel_socket(connected) as same:
             same.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_S * 1000)
             same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.local_address = str(same.getsockname()[0])
+
+    def _kernel_socket(self, connected: Any = None) -> socket.socket:
+        """To be closed at once. A WebSocket is wrapped and has no options; by its number the kernel's is the same."""
+        return socket.socket(fileno=os.dup((connected or self._client.socket()).fileno()))
 
     def _end(self, loss: Loss, why: str) -> None:
         if not self._told_end:

@@ -89,6 +89,7 @@ class Outbox:
         self.dev = dev
         """The box's id in records; set before the first is read."""
         self.epoch = queries.epoch(self._writer.db)
+        self._version = 0
 
     def close(self) -> None:
         self._writer.close()
@@ -97,6 +98,11 @@ class Outbox:
     def db(self) -> Database:
         """For reading."""
         return self._writer.db
+
+    def changed(self) -> bool:
+        """Whether another process has written since the last time somebody asked. Much cheaper than looking."""
+        before, self._version = self._version, int(self._rows("PRAGMA data_version")[0]["data_version"])
+        return self._version != before
 
     # Reading ---------------------------------------------------------------------------------------------------------
 

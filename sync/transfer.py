@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from sync.link import Mark
 from sync.moves import QueuedFile
 from sync.ranges import Range, Ranges
 
@@ -27,7 +28,7 @@ class Step(Enum):
 class InFlight:
     length: int
     at_s: float
-    delivered_before: int
+    mark: Mark
 
 
 @dataclass(slots=True)

@@ -292,8 +292,14 @@ def rfc3339(utc_ms: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+_LEFT_OUT = ("desc", "retry_s")
+"""Of an acknowledgement, where they say nothing: there is one for each chunk."""
+
+
 def _fields(payload: Payload) -> dict[str, Any]:
     fields = attrs.asdict(payload, filter=lambda _attribute, value: value is not None)
+    if isinstance(payload, FileAck):
+        fields = {name: value for name, value in fields.items() if value or name not in _LEFT_OUT}
     name = _ACK_NAMES.get(type(payload))  # type: ignore[arg-type]
     return {"t": name, **fields} if name else fields
 

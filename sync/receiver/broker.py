@@ -82,7 +82,7 @@ class Broker:
         client = self._client
         if client is not None:
             for reply in replies:
-                client.publish(reply.topic, reply.payload, qos=1)
+                client.publish(reply.topic, reply.payload, qos=reply.qos)
 
     def _run(self, stop: threading.Event) -> None:
         backoff_s = 0.2

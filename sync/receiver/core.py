@@ -48,6 +48,12 @@ class Reply:
     def payload(self) -> bytes:
         return self.message if isinstance(self.message, bytes) else wire.build(self.message)
 
+    @property
+    def qos(self) -> int:
+        """How far a file has come is said again and again, and asked for when nothing comes: the way down is spared
+        the broker's care, and the way up its PUBACK."""
+        return 0 if isinstance(self.message, wire.FileAck) and self.message.state == "receiving" else 1
+
 
 @frozen
 class Complete:
@@ -340,7 +346,7 @@ def _about(dev: str, ack: wire.Ack) -> Reply:
 def _progress(tx: Transaction, row: FileRow) -> wire.FileAck:
     if row.state is FileState.STORED:
         return _stored(tx, row)
-    return wire.FileAck(f=row.fid, state="receiving", have=row.held, store=tx.store_epoch)
+    return wire.FileAck(f=row.fid, state="receiving", have=row.held)
 
 
 def _stored(tx: Transaction, row: FileRow) -> wire.FileAck:

@@ -79,9 +79,12 @@ class World:
         bytes_per_s: float = 1e6,
         delay_s: float = 0.05,
         pacing: Pacing | None = None,
+        pipe_is_seen: bool = True,
     ) -> None:
         self.random = random.Random(seed)
-        self.machine = SyncMachine(random=self.random.random, pacing=pacing)
+        self.machine = SyncMachine(
+            random=self.random.random, pacing=pacing, pipe=self._pipe if pipe_is_seen else lambda: None
+        )
         self.cloud = Cloud()
         self.now_s = 0.0
         self.minute: int | None = 0
@@ -136,6 +139,10 @@ class World:
     @property
     def done(self) -> bool:
         return not self.pending_records and not self.pending_files
+
+    def _pipe(self) -> int:
+        """As TCP's acknowledgements show it, a round trip late."""
+        return int(max(0.0, self.link_free_s + 2 * self.delay_s - self.now_s) * self.bytes_per_s)
 
     def _later(self, at_s: float, what: Callable[[], None]) -> None:
         self._n += 1

@@ -49,32 +49,36 @@ def test_without_a_receiver_only_a_hello_goes_now_and_then() -> None:
     assert max(b - a for a, b in itertools.pairwise(hellos)) <= 301
 
 
-def test_a_cut_costs_at_most_one_window() -> None:
-    world = World(files={1: 2 * MB}, bytes_per_s=60_000, delay_s=0.15)
+@pytest.mark.parametrize("pipe_is_seen", [True, False])
+def test_a_cut_costs_at_most_one_window(pipe_is_seen: bool) -> None:
+    world = World(files={1: 2 * MB}, bytes_per_s=60_000, delay_s=0.15, pipe_is_seen=pipe_is_seen)
     world.run(15)
     before = world.cloud.received_bytes
     assert 200_000 < before < 2 * MB
-    window = world.machine.link.window
+    window = world.machine.link.window(pipe_is_seen=pipe_is_seen)
     world.cut()
     world.run(120, until=lambda: world.done)
     assert world.done
     assert world.cloud.received_bytes - 2 * MB <= window
 
 
-def test_a_record_does_not_wait_behind_audio() -> None:
-    world = World(files={1: 4 * MB, 2: 4 * MB}, bytes_per_s=62_500, delay_s=0.15)
+@pytest.mark.parametrize(("pipe_is_seen", "p95_s"), [(True, 1.0), (False, 1.5)])
+def test_a_record_does_not_wait_behind_audio(pipe_is_seen: bool, p95_s: float) -> None:
+    world = World(files={1: 4 * MB, 2: 4 * MB}, bytes_per_s=62_500, delay_s=0.15, pipe_is_seen=pipe_is_seen)
     world.run(20)
     for _ in range(40):
         world.add_record()
         world.run(1.3)
     late = sorted(world.record_latency_s.values())
     assert len(late) >= 38
-    assert late[int(len(late) * 0.95)] <= 1.5
+    assert late[int(len(late) * 0.95)] <= p95_s
 
 
+@pytest.mark.parametrize("pipe_is_seen", [True, False])
 @pytest.mark.parametrize(("bytes_per_s", "delay_s"), [(62_500, 0.15), (625_000, 0.035), (6_250, 0.3)])
-def test_the_link_is_kept_busy(bytes_per_s: float, delay_s: float) -> None:
-    world = World(files=dict.fromkeys(range(1, 9), int(bytes_per_s * 20)), bytes_per_s=bytes_per_s, delay_s=delay_s)
+def test_the_link_is_kept_busy(bytes_per_s: float, delay_s: float, pipe_is_seen: bool) -> None:
+    files = dict.fromkeys(range(1, 9), int(bytes_per_s * 20))
+    world = World(files=files, bytes_per_s=bytes_per_s, delay_s=delay_s, pipe_is_seen=pipe_is_seen)
     world.run(400, until=lambda: world.done)
     assert world.done
     assert world.now_s <= 160 * 1.05 + 3
