@@ -119,18 +119,18 @@ def test_a_box_that_comes_back_in_time_was_never_lost_and_one_that_does_not_is(
     box.configure(broker.port, NO_AUDIO + "will_delay_s = 4\n")
     for _ in range(2):
         box.start()
-        eventually(lambda: box.status()["phase"] == "ready", 30, what="ready")
+        eventually(lambda: box.status()["phase"] == "ready", 60, what="ready")
         box.kill()
         (box.run_dir / "sync" / "status.json").unlink()
     box.start()
-    eventually(lambda: cloud.states.count("ready") >= 3, 30, what="back for the second time")
+    eventually(lambda: cloud.states.count("ready") >= 3, 60, what="back for the second time")
     assert "lost" not in cloud.states
     box.kill()
     killed_s = time.monotonic()
-    eventually(lambda: cloud.states[-1] == "lost", 30, what="lost")
+    eventually(lambda: cloud.states[-1] == "lost", 60, what="lost")
     assert time.monotonic() - killed_s > 3
     box.start()
-    eventually(lambda: cloud.states[-1] == "ready", 30, what="ready")
+    eventually(lambda: cloud.states[-1] == "ready", 60, what="ready")
     box.stop()
     eventually(lambda: cloud.states[-1] == "disconnected", what="a goodbye is not a loss")
 
