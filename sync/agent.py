@@ -203,6 +203,7 @@ class Agent:
             "paused": now_s < self._machine.pacing.paused_until_s,
             "test": {"running": True} if self._proof else self._last_test,
             "files_by": self._settings.files_by.value,
+            "upload_child": self._bucket.used if self._bucket else None,
             "confirmed_by": self._settings.confirmed_by.value,
             "interface": self._interface,
             **self._volume.shown(self._utc_ms()),

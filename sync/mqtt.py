@@ -134,16 +134,19 @@ class Connection:
 
     def pipe(self) -> int | None:
         """Bytes of what was published that have not arrived at the broker's TCP; None where the kernel does not say."""
+        connected = self._client.socket()
+        if connected is None:
+            return None
         try:
-            with self._kernel_socket() as same:
+            with _kernel_socket(connected) as same:
                 told = same.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
-            mss, unacked, sacked, lost, again, unsent = _TCP_INFO.unpack(told)
-        except (OSError, ValueError, AttributeError, struct.error):
+            mss, unacked, sacked, lost, again, unsent = map(int, _TCP_INFO.unpack(told))
+        except (OSError, ValueError, struct.error):
             return None
         if not self._client.want_write():
             self._flushed = self._given
         held_back = self._given - self._flushed  # by paho; or more
-        return int(unsent) + max(0, unacked - sacked - lost + again) * int(mss) + held_back
+        return unsent + max(0, unacked - sacked - lost + again) * mss + held_back
 
     def close(self, *, wait_s: float = 2.0) -> None:
         """Ends the connection; nothing comes from it into the inbox any more."""
@@ -234,19 +237,20 @@ class Connection:
         self._inbox.put(Arrived(self.number, message.topic, bytes(message.payload)))
 
     def _on_socket_open(self, _client: Any, _data: Any, connected: Any) -> None:
-        with contextlib.suppress(OSError), self._kernel_socket(connected) as same:
+        with contextlib.suppress(OSError), _kernel_socket(connected) as same:
             same.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_S * 1000)
             same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.local_address = str(same.getsockname()[0])
-
-    def _kernel_socket(self, connected: Any = None) -> socket.socket:
-        """To be closed at once. A WebSocket is wrapped and has no options; by its number the kernel's is the same."""
-        return socket.socket(fileno=os.dup((connected or self._client.socket()).fileno()))
 
     def _end(self, loss: Loss, why: str) -> None:
         if not self._told_end:
             self._told_end = True
             self._inbox.put(Closed(self.number, loss, why))
+
+
+def _kernel_socket(connected: Any) -> socket.socket:
+    """To be closed at once. A WebSocket is wrapped and has no options; by its number the kernel's is the same."""
+    return socket.socket(fileno=os.dup(connected.fileno()))
 
 
 def tls_context(settings: SyncSettings) -> ssl.SSLContext:

@@ -95,7 +95,7 @@ def _wish(box: Box, what: str, **args: Any) -> None:
 
 
 def _rows(found: dict[str, Any]) -> list[tuple[str, object]]:
-    oldest_s = found.get("oldest_s")
+    oldest_s, child = found.get("oldest_s"), found.get("upload_child")
     return [
         ("State", found["phase"]),
         ("Broker", found.get("broker")),
@@ -105,6 +105,10 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, object]]:
         ("Recordings that wait", f"{found['files']} ({found['bytes'] / 1e6:.1f} MB)"),
         ("Recordings wait for", found.get("audio_waits_for")),
         ("Set aside", found["set_aside"]),
+        (
+            "Memory of the last upload",
+            f"{child['rss_kib'] / 1024:.0f} MB, in a process that has ended" if child else None,
+        ),
         ("Last error", found.get("last_error")),
     ]
 

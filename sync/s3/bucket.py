@@ -67,6 +67,7 @@ class Bucket:
 
     @property
     def used(self) -> dict[str, float]:
+        """``rss_kib`` and ``cpu_s`` of the last child that came to its end; empty before."""
         return self._uploads.used
 
     def turn(self, now_s: float, *, closed: str | None) -> None:

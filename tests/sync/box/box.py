@@ -46,6 +46,9 @@ class Box:
         for _ in range(count):
             whole_call(self.world, size=size)
 
+    def masters(self) -> list[bytes]:
+        return sorted(path.read_bytes() for path in (self.data / "recordings").rglob("*.flac"))
+
     def configure(
         self, port: int, more: str = "", *, transport: str = "plain", host: str = "127.0.0.1", waits: str = QUICK
     ) -> None:

@@ -8,19 +8,15 @@ from tests.sync.box.box import Box, Receiver, eventually
 from tests.sync.faults.mosquitto import Mosquitto
 
 
-def masters(box: Box) -> list[bytes]:
-    return sorted(path.read_bytes() for path in (box.data / "recordings").rglob("*.flac"))
-
-
 def test_calls_arrive_byte_for_byte_and_sound_stays_on_the_box(box: Box, broker: Mosquitto, receiver: Receiver) -> None:
     box.calls(3, size=150_016)
     box.configure(broker.port)
     box.start()
     eventually(lambda: box.waits() == 0, what="everything stored")
-    assert receiver.stored() == masters(box)
+    assert receiver.stored() == box.masters()
     (seqs,) = receiver.rows("SELECT count(*), max(seq) FROM record")
     assert seqs[0] == seqs[1] == box.rows("SELECT max(seq) AS n FROM outbox_event")[0]["n"]
-    assert len(masters(box)) == 3
+    assert len(box.masters()) == 3
     # What happens from now on arrives, too.
     box.calls(1)
     eventually(lambda: box.waits() == 0, 10, what="the new call stored")
@@ -37,7 +33,7 @@ def test_a_killed_process_goes_on_where_it_was(box: Box, broker: Mosquitto, rece
         (box.run_dir / "sync" / "status.json").unlink()
     box.start()
     eventually(lambda: box.waits() == 0, what="everything stored")
-    assert receiver.stored() == masters(box)
+    assert receiver.stored() == box.masters()
 
 
 def test_a_broker_that_forgets_everything_loses_nothing(box: Box, broker: Mosquitto, receiver: Receiver) -> None:
@@ -49,7 +45,7 @@ def test_a_broker_that_forgets_everything_loses_nothing(box: Box, broker: Mosqui
         broker.kill()
         broker.start()
     eventually(lambda: box.waits() == 0, 40, what="everything stored")
-    assert receiver.stored() == masters(box)
+    assert receiver.stored() == box.masters()
 
 
 def test_without_a_receiver_everything_waits_and_the_box_says_why(box: Box, broker: Mosquitto) -> None:

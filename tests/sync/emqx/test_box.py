@@ -23,29 +23,10 @@ FID = "0" * 26 + "-0123456789abcdef"
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path / "broker")
-    broker.start()
-    yield broker
-    broker.stop()
-
-
-@pytest.fixture
 def emqx(broker: Mosquitto) -> Iterator[Attached]:
     attached = Attached(FakeEmqx(BOX, now_s=time.monotonic), broker.port)
     yield attached
     attached.close()
-
-
-@pytest.fixture
-def box(tmp_path: Path) -> Iterator[Box]:
-    box = Box(tmp_path / "box")
-    yield box
-    box.kill()
-
-
-def masters(box: Box) -> list[bytes]:
-    return sorted(path.read_bytes() for path in (box.data / "recordings").rglob("*.flac"))
 
 
 class Listener:
@@ -81,7 +62,7 @@ def test_calls_arrive_with_none_of_our_code_in_the_cloud(
     box.configure(broker.port, EMQX)
     box.start()
     eventually(lambda: box.waits() == 0, what="everything confirmed")
-    assert sorted(emqx.fake.exported.values()) == masters(box)
+    assert sorted(emqx.fake.exported.values()) == box.masters()
     assert all(key.startswith(f"{BOX}/") and key.endswith(".flac") for key in emqx.fake.exported)
     seqs = {json.loads(payload)["seq"] for payload in listener.records}
     assert seqs == {row["seq"] for row in box.rows("SELECT seq FROM outbox_event")}
@@ -113,7 +94,7 @@ def test_a_lost_piece_and_a_broken_one_are_sent_again(
     eventually(lambda: box.waits() == 0, 40, what="everything confirmed")
     assert lost
     assert broken
-    assert sorted(emqx.fake.exported.values()) == masters(box)
+    assert sorted(emqx.fake.exported.values()) == box.masters()
 
 
 def test_what_was_confirmed_is_not_sent_again_after_a_kill_and_the_init_is_the_same(
@@ -134,7 +115,7 @@ def test_what_was_confirmed_is_not_sent_again_after_a_kill_and_the_init_is_the_s
     again = {int(t.split("/")[2]) for t in emqx.fake.seen[before:] if t.split("/")[2].isdecimal()}
     assert have
     assert not any(start <= offset < end for offset in again for start, end in have)
-    assert sorted(emqx.fake.exported.values()) == masters(box)
+    assert sorted(emqx.fake.exported.values()) == box.masters()
 
 
 # The dialect itself, without a broker -----------------------------------------------------------------------------

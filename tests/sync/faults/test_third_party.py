@@ -9,7 +9,6 @@ import random
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,6 @@ from tests.sync.receiver import box
 
 SCRIPT = Path(__file__).parents[3] / "docs" / "examples" / "receive.sh"
 LINES_AT_MOST = 100
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path / "broker")
-    broker.start()
-    yield broker
-    broker.stop()
 
 
 class Speaker:

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,13 +102,6 @@ def shop() -> Iterator[Shop]:
     shop = Shop()
     yield shop
     shop.close()
-
-
-@pytest.fixture
-def box(tmp_path: Path) -> Iterator[Box]:
-    box = Box(tmp_path / "box")
-    yield box
-    box.kill()
 
 
 def configure(box: Box, *hooks: str) -> None:

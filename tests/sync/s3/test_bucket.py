@@ -32,33 +32,6 @@ def s3(tmp_path: Path) -> Iterator[Rclone]:
     server.kill()
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path / "broker")
-    broker.start()
-    yield broker
-    broker.stop()
-
-
-@pytest.fixture
-def receiver(tmp_path: Path, broker: Mosquitto) -> Iterator[Receiver]:
-    receiver = Receiver(tmp_path, broker.port)
-    receiver.start()
-    yield receiver
-    receiver.kill()
-
-
-@pytest.fixture
-def box(tmp_path: Path) -> Iterator[Box]:
-    box = Box(tmp_path / "box")
-    yield box
-    box.kill()
-
-
-def masters(box: Box) -> list[bytes]:
-    return sorted(path.read_bytes() for path in (box.data / "recordings").rglob("*.flac"))
-
-
 def test_recordings_lie_in_the_bucket_and_records_say_where(
     box: Box, broker: Mosquitto, receiver: Receiver, s3: Rclone
 ) -> None:
@@ -67,7 +40,7 @@ def test_recordings_lie_in_the_bucket_and_records_say_where(
     box.start()
     eventually(lambda: box.waits() == 0, 40, what="everything stored")
     objects = s3.objects()
-    assert sorted(objects.values()) == masters(box)
+    assert sorted(objects.values()) == box.masters()
     assert all(re.fullmatch(rf"offhook/{BOX}/\d{{4}}/\d\d/[0-9a-z]{{26}}-[0-9a-f]{{16}}\.flac", key) for key in objects)
     assert receiver.stored() == [], "no recording went over MQTT"
     told = [
@@ -94,7 +67,7 @@ def test_a_large_file_goes_on_at_the_part_where_it_was_cut(box: Box, broker: Mos
     box.start()
     eventually(lambda: box.waits_for_files() == 0, 40, what="the file stored")
     assert box.stop() == 0
-    assert list(s3.objects().values()) == masters(box)
+    assert list(s3.objects().values()) == box.masters()
     assert box.rows("SELECT have FROM outbox_file WHERE path LIKE '%.flac'") == [upload], "the same upload went on"
     (after,) = box.rows(counted)
     assert after["bytes"] - before["bytes"] < 14 * MIB, "the part that was there is not sent again"
@@ -116,7 +89,7 @@ def test_a_store_that_is_away_or_refuses_loses_nothing(
     s3.start()
     assert box.offhook("sync", "now").returncode == 0
     eventually(lambda: box.waits_for_files() == 0, 40, what="the file stored")
-    assert list(s3.objects().values()) == masters(box)
+    assert list(s3.objects().values()) == box.masters()
 
 
 def test_a_damaged_file_is_set_aside_and_nothing_of_it_is_sent(box: Box, broker: Mosquitto, s3: Rclone) -> None:
