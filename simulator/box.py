@@ -18,7 +18,7 @@ from firmware.errors import OffhookError, RequestError
 from firmware.ipc.client import RecorderClient, RecorderUnreachableError
 from simulator.children import Child
 
-_COMMAND_DEADLINE_S = 60.0
+_COMMAND_DEADLINE_S = 180.0
 
 
 class BoxError(OffhookError):
