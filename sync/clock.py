@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from firmware.errors import OffhookError
 from firmware.ipc.client import RecorderClient
@@ -13,6 +15,10 @@ log = logging.getLogger("offhook.sync")
 
 AGREES_MS = 2000
 """A clock this near to the cloud's is right: the answer's own way takes part of it."""
+SYNCHRONIZED = Path("/run/systemd/timesync/synchronized")
+"""systemd-timesyncd touches it once it has set the clock."""
+CLOCK_AGREES_MS = 120_000
+"""So near, the clock will do for hours of the day and for the trust that a record claims."""
 _DEADLINE_S = 2.0
 
 
@@ -55,3 +61,34 @@ class ClockWatch:
             draft.replace(self._wish)
         except OSError as error:
             log.warning("cannot leave a wish to set the clock: %s", error)
+
+
+class CloudTime:
+    """How the box's clock stands to the cloud's, and what may be done by it."""
+
+    def __init__(self, wish: Path, socket: Path, *, zone: ZoneInfo, trusted: bool) -> None:
+        """As `ClockWatch`; ``zone`` is the box's."""
+        self._watch = ClockWatch(wish, socket, trusted=trusted)
+        self._zone = zone
+        self._ahead_ms: int | None = None
+        """The cloud's clock minus ours; None before its first word."""
+
+    def told(self, cloud_ms: int, now: Instant) -> None:
+        self._ahead_ms = cloud_ms - now.utc_ms
+        self._watch.told(cloud_ms, now, synchronized=SYNCHRONIZED.exists())
+
+    def of(self, utc_ms: int) -> int:
+        """What the cloud's clock shows when ours shows ``utc_ms``."""
+        return utc_ms + (self._ahead_ms or 0)
+
+    @property
+    def clock_is_right(self) -> bool:
+        agrees = self._ahead_ms is not None and abs(self._ahead_ms) < CLOCK_AGREES_MS
+        return agrees or SYNCHRONIZED.exists()
+
+    def minute(self, utc_ms: int) -> int | None:
+        """Of the local day; None while the clock cannot be trusted."""
+        if not self.clock_is_right:
+            return None
+        local = datetime.fromtimestamp(utc_ms / 1000, self._zone)
+        return local.hour * 60 + local.minute

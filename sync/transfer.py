@@ -13,6 +13,8 @@ REASK_AFTER = 3
 """So many silent resends, and the cloud is asked anew what it has."""
 GIVE_UP_AFTER = 6
 """So many, and the connection is not worth anything."""
+POSTPONE_S = 600.0
+"""What makes no progress while others do rests for so long."""
 
 
 class Step(Enum):

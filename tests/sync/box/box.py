@@ -25,7 +25,7 @@ QUICK = "hello_s = 2.0\nresend_s = 1.0\nprobe_s = 0.5\nlongest_backoff_s = 1.0\n
 """Waits that a test can wait for."""
 
 
-def eventually(true: Callable[[], bool], seconds: float = 20.0, *, what: str = "it") -> None:
+def eventually(true: Callable[[], bool], seconds: float = 45.0, *, what: str = "it") -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, f"{what} has not happened within {seconds:g} s"

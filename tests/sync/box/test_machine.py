@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync import moves, wire
-from sync.machine import POSTPONE_S, SyncMachine
+from sync.machine import SyncMachine
 from sync.moves import Phase, QueuedFile, QueuedRecord
 from sync.pacing import Pacing, Schedule, minutes_of
+from sync.transfer import POSTPONE_S
 from tests.sync.box.cloud_model import STORE, World, fid, ready, sha
 
 MB = 1_000_000

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import sync.agent
+import sync.uplink
 from sync import topics, wire
 from sync.mqtt import Arrived, Connection
 from sync.ranges import Ranges
@@ -61,5 +61,5 @@ class TrustingConnection(Connection):
 
 
 if __name__ == "__main__":
-    sync.agent.Connection = TrustingConnection  # type: ignore[misc]
+    sync.uplink.Connection = TrustingConnection  # type: ignore[misc]
     sys.exit(main(Path(os.environ["OFFHOOK_DATA"]), Path(os.environ["OFFHOOK_RUN"])))
