@@ -9,7 +9,7 @@ MIN_CHUNK = 8 * KIB
 MAX_WINDOW = 512 * KIB
 FIRST_WINDOW = 32 * KIB
 
-QUEUE_S = 0.2
+QUEUE_S = 0.1
 """So many seconds of the link, or less, wait in buffers when another chunk joins them: a record that comes next waits
 as long, and for that chunk."""
 BLIND_QUEUE_S = 0.7
