@@ -34,10 +34,11 @@ class BucketHost:
         self._under_way.postpone(fid, wait_s, why)
 
     def trouble(self, key: str, detail: str) -> None:
-        self._complaints.trouble(key, detail)
+        self._complaints.trouble(key, detail, of_bucket=True)
 
     def sent(self, size: int) -> None:
         self._volume.sent(size)
 
     def heard(self) -> None:
         self._heard()
+        self._complaints.forget(of_bucket=True)

@@ -18,15 +18,17 @@ class Complaints:
         self.last = ""
         self.last_key = ""
         """The sort of trouble, for words in the reader's language."""
+        self._of_bucket = False
 
-    def failed(self, why: str, key: str = "other") -> None:
+    def failed(self, why: str, key: str = "other", *, of_bucket: bool = False) -> None:
+        """``of_bucket``: on the recordings' own way, which is another than the records'."""
         if why != self.last:
             log.warning("%s", why)
-        self.last, self.last_key = why, key
+        self.last, self.last_key, self._of_bucket = why, key, of_bucket
 
-    def trouble(self, key: str, detail: str) -> None:
+    def trouble(self, key: str, detail: str, *, of_bucket: bool = False) -> None:
         """``key`` as in `moves.Trouble`."""
-        self.failed(detail, key)
+        self.failed(detail, key, of_bucket=of_bucket)
         if key in ("not_allowed", "cloud_full"):
             self.alarm(f"sync_{key}", self._dev, detail)
 
@@ -38,5 +40,7 @@ class Complaints:
         for key in keys:
             self._alarms.resolve(key, self._dev)
 
-    def forget(self) -> None:
-        self.last = self.last_key = ""
+    def forget(self, *, of_bucket: bool = False) -> None:
+        """That way works; what was wrong with the other one still is."""
+        if self._of_bucket is of_bucket:
+            self.last = self.last_key = ""
