@@ -17,6 +17,7 @@ root=${root%/}
 home=/opt/offhook
 enabled="offhook-migrate.service offhook-recorder.service offhook-web.service offhook-sync.service offhook-janitor.timer
     offhook-poweroff.path offhook-clock.path offhook-reboot.path offhook-usb-power.path"
+image=$source/image-build/files
 units="$enabled offhook-janitor.service offhook-clock.service offhook-usb-power.service"
 changed=no
 
@@ -37,8 +38,31 @@ lay_files() {
     lay "$here/sysusers.d/offhook.conf" /etc/sysusers.d/offhook.conf
     lay "$here/tmpfiles.d/offhook.conf" /etc/tmpfiles.d/offhook.conf
     lay "$here/udev/70-offhook.rules" /etc/udev/rules.d/70-offhook.rules
+    lay_https
     mkdir -p "$root/usr/local/bin"
     ln -sfn "$home/venv/bin/offhook" "$root/usr/local/bin/offhook"
+}
+
+# https as in the image, from the image's own files; only where things lie is different on a Debian of somebody's own.
+lay_https() {
+    lay "$image/usr/lib/offhook-box/certificate" $home/certificate
+    mkdir -p "$root/etc/offhook"
+    sed -e "s#^ExecStart=.*#Environment=OFFHOOK_TLS=/etc/offhook/tls\nExecStart=/bin/sh $home/certificate#" \
+        -e 's#^ReadWritePaths=.*#ReadWritePaths=/etc/offhook#' -e '/^After=offhook-first-start/d' \
+        "$image/usr/lib/systemd/system/offhook-certificate.service" >"$draft"
+    lay "$draft" /etc/systemd/system/offhook-certificate.service
+    sed -e "s#=/usr/bin/offhook#=$home/venv/bin/offhook#" -e '/^ExecStartPost/a Environment=OFFHOOKCA=/etc/offhook/tls/ca.pem' \
+        "$image/etc/systemd/system/offhook-web.service.d/box.conf" >"$draft"
+    lay "$draft" /etc/systemd/system/offhook-web.service.d/https.conf
+    # What else may serve here keeps its rights: of the image's lines only those that make it wait for the certificate.
+    sed '/^\[Service\]/,$d' "$image/etc/systemd/system/nginx.service.d/box.conf" >"$draft"
+    lay "$draft" /etc/systemd/system/nginx.service.d/offhook.conf
+    sed 's#/data/state/tls#/etc/offhook/tls#' "$image/etc/nginx/sites-enabled/offhook.conf" >"$draft"
+    # nginx before 1.25.1 (Debian 12) has HTTP/2 as a word of `listen`.
+    case $(nginx -v 2>&1) in
+        */1.[0-9].* | */1.1[0-9].* | */1.2[0-4].* | */1.25.0*) sed -i -e 's/listen \(.*\)443 ssl/& http2/' -e '/http2 on;/d' "$draft" ;;
+    esac
+    lay "$draft" /etc/nginx/sites-enabled/offhook.conf
 }
 
 # Each release has its own folder, complete before the link `venv` points to it.
@@ -86,13 +110,25 @@ start() {
     udevadm trigger --subsystem-match=gpio --subsystem-match=usb --action=change
     systemctl daemon-reload
     # shellcheck disable=SC2086 # a list
-    systemctl enable --quiet $enabled
+    systemctl enable --quiet $enabled offhook-certificate.service
     if [ "$changed" = yes ]; then
         # The schema may change: nobody has the database open meanwhile. Calls that are up are recorded on afterwards.
         systemctl stop offhook-janitor.timer offhook-web offhook-sync offhook-recorder offhook-migrate
     fi
     systemctl start offhook-clock.path offhook-usb-power.path
     systemctl start offhook-migrate offhook-recorder offhook-web offhook-sync offhook-janitor.timer
+    start_https
+}
+
+start_https() {
+    # Debian's page of welcome would answer in the place of ours; a site of somebody's own stays.
+    if [ "$(readlink /etc/nginx/sites-enabled/default 2>/dev/null)" = /etc/nginx/sites-available/default ]; then
+        rm /etc/nginx/sites-enabled/default
+    fi
+    systemctl start offhook-certificate
+    nginx -q -t || { echo "nginx does not take its settings (above); until it does there is no page." >&2; exit 1; }
+    systemctl enable --quiet nginx
+    systemctl reload-or-restart nginx || { echo "nginx does not start: is something else at port 80 or 443?" >&2; exit 1; }
 }
 
 report() {
@@ -100,11 +136,13 @@ report() {
     if [ -r /run/offhook/first-run-code ]; then
         echo "First-run code of the page: $(cat /run/offhook/first-run-code)"
     fi
-    echo "The page listens on this machine only: http://127.0.0.1:8080/"
-    echo "From another machine: ssh -L 8080:127.0.0.1:8080 $(id -un)@$(hostname), then open the same address there."
+    echo "The page: https://$(hostname).local/ or https://$(hostname -I | cut -d' ' -f1)/ (a browser warns until it trusts"
+    echo "this machine's own authority: open /trust there, or install /etc/offhook/tls/ca.pem)"
     echo "A person who may use the command line: adduser NAME offhook"
 }
 
+draft=$(mktemp)
+trap 'rm -f "$draft"' EXIT
 if [ -n "$root" ]; then
     lay_files
     exit 0
@@ -123,6 +161,9 @@ python=${PYTHON:-/usr/bin/python3}
     echo "$python is $("$python" --version); Offhook needs Python 3.11, 3.12 or 3.13 (set PYTHON to one)." >&2
     exit 1
 }
+for package in nginx-light openssl; do
+    command -v "${package%-light}" >/dev/null || apt-get install -y -q --no-install-recommends "$package"
+done
 build_release
 lay_files
 start

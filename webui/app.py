@@ -150,7 +150,7 @@ def _error_page(error: HTTPException) -> ResponseReturnValue:
         413: _("This is too big."),
         500: _("Something went wrong inside the page. The box's log says what; recording goes on."),
     }
-    told = status in (400, 403, 409, 503) and error.description and error.description != type(error).description
+    told = status in (400, 403, 404, 409, 503) and error.description and error.description != type(error).description
     sentence = error.description if told else known.get(status, error.name)
     if not request.accept_mimetypes.accept_html or request.headers.get("Sec-Fetch-Dest", "document") != "document":
         return str(sentence), status, {"Content-Type": "text/plain; charset=utf-8"}

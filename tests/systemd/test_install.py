@@ -39,6 +39,8 @@ def test_every_file_is_laid_where_systemd_looks(tmp_path: Path) -> None:
         "etc/sysusers.d/offhook.conf",
         "etc/tmpfiles.d/offhook.conf",
         "etc/udev/rules.d/70-offhook.rules",
+        "etc/nginx/sites-enabled/offhook.conf",
+        "opt/offhook/certificate",
     }
     assert str((tmp_path / "usr/local/bin/offhook").readlink()) == "/opt/offhook/venv/bin/offhook"
 

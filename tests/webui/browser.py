@@ -32,11 +32,14 @@ class Served:
 
 
 @contextmanager
-def serving(data_dir: Path, run_dir: Path) -> Iterator[Served]:
-    """The page on a port of its own, as `offhook web` serves it."""
-    start = "import sys; from pathlib import Path; from webui.serve import main; main(*map(Path, sys.argv[1:]), port=0)"
+def serving(data_dir: Path, run_dir: Path, port: int = 0) -> Iterator[Served]:
+    """The page as `offhook web` serves it, on ``port`` or one of its own."""
+    start = (
+        "import sys; from pathlib import Path; from webui.serve import main; "
+        "main(*map(Path, sys.argv[1:3]), port=int(sys.argv[3]))"
+    )
     process = subprocess.Popen(
-        [sys.executable, "-c", start, str(data_dir), str(run_dir)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", start, str(data_dir), str(run_dir), str(port)], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     said = ""

@@ -23,33 +23,44 @@ _PEOPLE = [
 ]  # fmt: skip
 
 
-def fill(database: Database) -> None:
-    """Forty calls of two lines, and one of which everything is known."""
+def fill(database: Database, start_ms: int = NOW_MS) -> None:
+    """Forty calls of two lines from ``start_ms`` on, and one of which everything is known."""
+    first_s = (start_ms - NOW_MS) / 1000
     paths = database.sound("short", 20.0)
     for n in range(40):
         name, number = _PEOPLE[n % len(_PEOPLE)]
         missed = n % 5 == 2
-        start_ms = NOW_MS + n * 1_500_000
+        began_ms = start_ms + n * 1_500_000
         call = database.call(
-            n * 1500,
+            first_s + n * 1500,
+            id=f"call-{n}",
             line="sim-1" if n % 3 == 1 else "fxo-1",
             name=name,
             number=number,
             direction="outgoing" if n % 4 == 3 else "incoming",
             outcome="missed" if missed else "answered",
-            answered_utc_ms=None if missed else start_ms + 6_000,
-            ended_utc_ms=start_ms + 30_000 + n * 7_000,
+            answered_utc_ms=None if missed else began_ms + 6_000,
+            ended_utc_ms=began_ms + 30_000 + n * 7_000,
         )
         if not missed:
-            database.recording(call, duration_ms=20_000, **paths)
+            database.recording(call, started_utc_ms=began_ms, duration_ms=20_000, **_own_copy(database, n, paths))
         if n % 6 == 0:
             database.tag(call, "offer" if n % 4 else "回访")
-    _whole_call(database)
+    _whole_call(database, first_s + 61_000.0)
 
 
-def _whole_call(database: Database) -> None:
-    at_s = 61_000.0
-    call = database.call(at_s, id=CALL, name="王小明", number="+8613800138000", ended_utc_ms=NOW_MS + 61_065_000)
+def _own_copy(database: Database, n: int, paths: dict[str, str]) -> dict[str, str]:
+    """The same sound under a name of its own: what deletes one call's must not take another's."""
+    own = {column: path.replace("short", f"short-{n}") for column, path in paths.items()}
+    for column, path in paths.items():
+        (database.data_dir / own[column]).hardlink_to(database.data_dir / path)
+    return own
+
+
+def _whole_call(database: Database, at_s: float) -> None:
+    call = database.call(
+        at_s, id=CALL, name="王小明", number="+8613800138000", ended_utc_ms=NOW_MS + round((at_s + 65) * 1000)
+    )
     folder = database.data_dir / "recordings" / "2026" / "11" / "18"
     time_s = np.arange(60 * 8000) / 8000
     loud = np.random.default_rng(7)

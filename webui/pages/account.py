@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import time
 
-import segno
 from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -13,6 +12,7 @@ from flask_login import current_user
 from webui.audit import record
 from webui.pages.auth import challenge_in_session, password_fault
 from webui.permissions import signed_in
+from webui.qr import picture
 from webui.security import session_digest
 from webui.services import services
 from webui.translate import _
@@ -74,7 +74,7 @@ def second_factor_picture() -> Response:
     if not isinstance(secret, str):
         abort(404)
     uri = enrolment_uri(secret, user=current_user.name, box=f"Offhook {request.host.rsplit(':', 1)[0]}")
-    return Response(segno.make(uri, error="m").svg_inline(scale=5, border=3, light="#fff"), mimetype="image/svg+xml")
+    return picture(uri)
 
 
 @blueprint.post("/second-factor/off")

@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import segno
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
@@ -19,6 +18,7 @@ from firmware.config_checks import countries
 from webui import backup, settings_document, support, updates
 from webui.audit import record
 from webui.permissions import Permission, open_to_all, require
+from webui.qr import picture
 from webui.security import session_digest
 from webui.services import services
 from webui.settings_document import put
@@ -167,10 +167,7 @@ def certificate() -> Response:
 @blueprint.get("/trust.svg")
 @open_to_all
 def trust_picture() -> Response:
-    address = url_for("system.trust", _external=True)
-    return Response(
-        segno.make(address, error="m").svg_inline(scale=5, border=3, light="#fff"), mimetype="image/svg+xml"
-    )
+    return picture(url_for("system.trust", _external=True))
 
 
 def _page(faults: tuple[str, ...] = ()) -> str:

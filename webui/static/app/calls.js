@@ -3,6 +3,7 @@ import { stream } from "./stream.js";
 import { fill } from "./words.js";
 
 const WAIT_MS = 250; // one call changes several times at once: ask for its row once
+const BUSY_MS = 3000; // a row in use is renewed when it no longer is
 
 class CallList extends HTMLElement {
   #due = new Map();
@@ -21,6 +22,9 @@ class CallList extends HTMLElement {
       event.preventDefault();
       sheet.querySelector("[formaction]").click();
     });
+    // What is typed is searched for as it is typed. The field's own "change" comes when somebody leaves it, which is when
+    // she presses Play in the list: it must not fetch the list once more under her hand.
+    this.querySelector("#q").addEventListener("change", (event) => event.stopPropagation());
     this.addEventListener("htmx:afterSwap", () => this.#filterMoved());
     this.#picked(this);
   }
@@ -30,8 +34,12 @@ class CallList extends HTMLElement {
   }
 
   #changed(id) {
+    this.#later(id, WAIT_MS);
+  }
+
+  #later(id, wait = BUSY_MS) {
     clearTimeout(this.#due.get(id));
-    this.#due.set(id, setTimeout(() => this.#refresh(id), WAIT_MS));
+    this.#due.set(id, setTimeout(() => this.#refresh(id), wait));
   }
 
   async #refresh(id) {
@@ -42,11 +50,13 @@ class CallList extends HTMLElement {
       if (button && this.querySelector("#results").dataset.first === "yes") button.hidden = false;
       return;
     }
-    if (row.contains(document.activeElement) || [...row.querySelectorAll("audio")].some((audio) => !audio.paused)) return;
+    if (inUse(row)) return this.#later(id);
     const answer = await fetch(this.dataset.rowAddress.replace("CALL", encodeURIComponent(id)));
     if (!answer.ok) return;
+    const text = await answer.text(); // from our own templates, which escape everything
+    if (inUse(row)) return this.#later(id); // meanwhile somebody began to listen
     const made = document.createElement("template");
-    made.innerHTML = await answer.text(); // from our own templates, which escape everything
+    made.innerHTML = text;
     const fresh = made.content.querySelector("li");
     fresh.querySelector("[data-pick]").checked = row.querySelector("[data-pick]").checked;
     row.replaceWith(fresh);
@@ -88,5 +98,10 @@ class CallList extends HTMLElement {
     if (form) form.value = location.search.slice(1);
     this.#picked(this);
   }
+}
+
+// Somebody listens to it, or is on it with the keyboard.
+function inUse(row) {
+  return row.contains(document.activeElement) || [...row.querySelectorAll("audio")].some((audio) => !audio.paused);
 }
 customElements.define("call-list", CallList);
