@@ -59,7 +59,7 @@ def read(files: dict[str, str]) -> Customisation:
         except (ValueError, yaml.YAMLError, AttributeError, TypeError, KeyError) as error:
             reason = (str(error).splitlines() or ["?"])[0][:200]
             made = replace(made, ignored=(*made.ignored, f"{name}: it cannot be read: {reason}"))
-    return _checked(made)
+    return checked(made)
 
 
 def _filled(first: Customisation, second: Customisation) -> Customisation:
@@ -72,7 +72,8 @@ def _filled(first: Customisation, second: Customisation) -> Customisation:
     )
 
 
-def _checked(made: Customisation) -> Customisation:
+def checked(made: Customisation) -> Customisation:
+    """Without what cannot be done; why not is among `Customisation.ignored`."""
     ignored = list(made.ignored)
     host_name = made.host_name
     if host_name and not _HOST_NAME.fullmatch(host_name):

@@ -35,7 +35,7 @@ def apply(card: Path, state: Path, data: Path) -> list[str]:
 def _settings(data: Path, text: str) -> str:
     if (data / "offhook.db").exists():
         return f"ignored: {SETTINGS}: this box has settings already; change them on the page"
-    _put(data / "first-boot.toml", text, 0o640)
+    put(data / "first-boot.toml", text, 0o640)
     os.chown(data / "first-boot.toml", _RECORDER, _GROUP)
     return "settings taken"
 
@@ -43,14 +43,14 @@ def _settings(data: Path, text: str) -> str:
 def _state(state: Path, wished: Customisation) -> list[str]:
     told = []
     if wished.host_name:
-        _put(state / "hostname", wished.host_name.lower() + "\n", 0o644)
+        put(state / "hostname", wished.host_name.lower() + "\n", 0o644)
         told.append(f"host name {wished.host_name.lower()}")
     if wished.ssh_keys:
         (state / "ssh").mkdir(mode=0o700, exist_ok=True)
-        _put(state / "ssh" / "authorized_keys", "\n".join(wished.ssh_keys) + "\n", 0o600)
+        put(state / "ssh" / "authorized_keys", "\n".join(wished.ssh_keys) + "\n", 0o600)
         told.append(f"ssh for {len(wished.ssh_keys)} key(s)")
     if wished.wifi is not None:
-        _put(state / "wifi.conf", supplicant(wished.wifi), 0o600)
+        put(state / "wifi.conf", supplicant(wished.wifi), 0o600)
         told.append("Wi-Fi")
     return told
 
@@ -61,7 +61,8 @@ def _text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8", errors="replace")
 
 
-def _put(path: Path, text: str, mode: int) -> None:
+def put(path: Path, text: str, mode: int) -> None:
+    """The whole file or none of it, on the disk before it has its name."""
     draft = path.with_name(f".{path.name}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 from cli.context import Box, pass_box
 from cli.printing import json_option, print_json
-from firmware.analog.calibration import Verdict, judge
+from firmware.analog.calibration import Verdict, judge, with_voltage
 from firmware.analog.profile import Debounce
-from firmware.signals.line_voltage import VoltageProposal, proposed
+from firmware.signals.line_voltage import VoltageProposal
 from firmware.signals.loop_watch import Sensor
-from firmware.signals.raw_edges import RawEdge
+from firmware.signals.raw_edges import HOOK_QUIET_MS, RING_QUIET_MS, RawEdge, settled
 
 _POLL_S = 0.5
-_QUIET_MS = 7000.0
-"""Longer than the silence between two bursts: the caller has given up."""
-_LAID_MS = 3000.0
 
 
 class _Watch:
@@ -52,8 +49,8 @@ class _Watch:
             self._keep_volts(answer)
             edges = [RawEdge(Sensor(name), bool(active), at / 1e6) for name, active, at in answer["edges"]]
             now_ms = answer["now_boot_ns"] / 1e6
-            back = all(bool(level) == self.levels.get(Sensor(name)) for name, level in answer["levels"].items())
-            still = bool(edges) and back and now_ms - edges[-1].at_ms > quiet_ms
+            levels = {Sensor(name): bool(level) for name, level in answer["levels"].items()}
+            still = settled(edges, levels, self.levels, now_ms, quiet_ms)
             if still or time.monotonic() > until_s:
                 self.since = answer["now_boot_ns"]
                 return edges, now_ms
@@ -78,16 +75,13 @@ def command(box: Box, line: str, wait_s: float, as_json: bool) -> None:
         watch = _Watch(client, line)
         idle = watch.levels
         say(f"Step 1 of 2: call {line} from another telephone, let it ring twice, and hang up. Do not answer it.")
-        ring, ring_until = watch.wait(_QUIET_MS, wait_s)
+        ring, ring_until = watch.wait(RING_QUIET_MS, wait_s)
         if not ring:
             say("Nothing moved on any pin.")
         say("Step 2 of 2: lift the handset, wait five seconds, put it back.")
-        hook, hook_until = watch.wait(_LAID_MS, wait_s)
+        hook, hook_until = watch.wait(HOOK_QUIET_MS, wait_s)
     verdict = judge(ring, ring_until, hook, hook_until, idle=idle, now=watch.debounce)
-    volts = proposed(watch.volts) if watch.volts else None
-    if watch.volts and volts is None:
-        unseen = "the handset was lifted and the line's voltage did not show it: check the converter's wiring and ratio"
-        verdict = replace(verdict, faults=(*verdict.faults, unseen))
+    verdict, volts = with_voltage(verdict, watch.volts)
     _report(verdict, volts, line, as_json)
     if verdict.faults:
         raise SystemExit(1)

@@ -11,7 +11,7 @@ from typing import Any
 
 from firmware import certificates
 from firmware.annotation_commands import add_annotation_commands
-from firmware.edges_command import raw_edges
+from firmware.edges_command import judged, raw_edges
 from firmware.errors import RequestError
 from firmware.events import DigitsRequested, PlayRequested
 from firmware.identity import Identity
@@ -102,6 +102,11 @@ def commands(
         "line.edges",
         lambda line, since_boot_ns: raw_edges(runtime, line, since_boot_ns),
         {"line": str, "since_boot_ns": int},
+    )
+    dispatcher.add(
+        "line.judge",
+        lambda line, idle, moments: judged(runtime, line, idle, moments),
+        {"line": str, "idle": dict, "moments": list},
     )
     for name, event in LINE_REQUESTS.items():
         required: dict[str, type] = {"line": str, "number": str} if name == "line.dial" else {"line": str}

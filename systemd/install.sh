@@ -51,7 +51,8 @@ lay_https() {
         -e 's#^ReadWritePaths=.*#ReadWritePaths=/etc/offhook#' -e '/^After=offhook-first-start/d' \
         "$image/usr/lib/systemd/system/offhook-certificate.service" >"$draft"
     lay "$draft" /etc/systemd/system/offhook-certificate.service
-    sed -e "s#=/usr/bin/offhook#=$home/venv/bin/offhook#" -e '/^ExecStartPost/a Environment=OFFHOOKCA=/etc/offhook/tls/ca.pem' \
+    sed -e "s#=/usr/bin/offhook#=$home/venv/bin/offhook#" -e '/^# What the page wishes/d' \
+        -e 's#^Environment=OFFHOOK_WIFI_WISH=.*#Environment=OFFHOOKCA=/etc/offhook/tls/ca.pem#' \
         "$image/etc/systemd/system/offhook-web.service.d/box.conf" >"$draft"
     lay "$draft" /etc/systemd/system/offhook-web.service.d/https.conf
     # What else may serve here keeps its rights: of the image's lines only those that make it wait for the certificate.

@@ -24,6 +24,7 @@ from webui.pages import (
     alarms,
     audit,
     auth,
+    calibration,
     call,
     calls,
     calls_bulk,
@@ -61,8 +62,9 @@ from webui.users.views import Views
 log = logging.getLogger("offhook.web")
 
 PAGES = (
-    account, alarms, audit, auth, call, calls, calls_bulk, calls_export, calls_views, cloud, cloud_link, field_test,
-    lines, live, media, metrics, people, recording_rules, settings, setup, sims, storage, system, tokens, v1,
+    account, alarms, audit, auth, calibration, call, calls, calls_bulk, calls_export, calls_views, cloud, cloud_link,
+    field_test, lines, live, media, metrics, people, recording_rules, settings, setup, sims, storage, system, tokens,
+    v1,
 )  # fmt: skip
 
 FORM_BYTES_AT_MOST = 64 * 1024

@@ -1,4 +1,4 @@
-"""``offhook wish``: what systemd runs when the recorder left a wish; of no use to people."""
+"""``offhook wish``: what systemd runs when the recorder or the page left a wish; of no use to people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FILE = click.Path(path_type=Path)
 
 @click.group(hidden=True)
 def command() -> None:
-    """Does what the recorder may only wish for (offhook-clock.path, offhook-usb-power.path)."""
+    """Does what recorder and page may only wish for (offhook-clock.path, offhook-usb-power.path, offhook-wifi.path)."""
 
 
 @command.command()
@@ -31,3 +31,13 @@ def usb_power(file: Path) -> None:
     from firmware.root_wishes import power_cycle  # noqa: PLC0415 - loaded when used
 
     click.echo(power_cycle(file))
+
+
+@command.command()
+@click.argument("file", type=FILE)
+@click.option("--state", default="/data/state", type=FILE)
+def wifi(file: Path, state: Path) -> None:
+    """Takes over the Wi-Fi that FILE names (an image only)."""
+    from appliance.wifi import take  # noqa: PLC0415 - on an image only
+
+    click.echo(take(file, state))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,6 +13,11 @@ RING_HZ = (14.0, 60.0)
 LONG_MS = 800.0
 """A handset stays up for longer than this; nothing that rings holds a level for so long (in pulses or as one level)."""
 _SETTLES_MS = 300.0
+
+RING_QUIET_MS = 7000.0
+"""Longer than the silence between two bursts: the caller has given up."""
+HOOK_QUIET_MS = 3000.0
+"""The handset lies again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,14 @@ class Seen:
     def held(self) -> bool:
         """As a lifted handset holds it."""
         return self.longest_ms >= LONG_MS
+
+
+def settled(
+    edges: Sequence[RawEdge], levels: Mapping[Sensor, bool], idle: Mapping[Sensor, bool], now_ms: float, quiet_ms: float
+) -> bool:
+    """Whether something moved, everything is back where it was before, and nothing has moved for ``quiet_ms``."""
+    back = all(level == idle.get(sensor) for sensor, level in levels.items())
+    return bool(edges) and back and now_ms - edges[-1].at_ms > quiet_ms
 
 
 def seen(edges: Sequence[RawEdge], sensor: Sensor, until_ms: float) -> Seen:

@@ -104,16 +104,18 @@ class Database:
         base = folder.relative_to(self.data_dir)
         return {"flac_path": str(base / f"{name}.flac"), "opus_path": str(base / f"{name}.opus")}
 
-    def annotate(self, sql: str, call: str, *values: object) -> None:
-        """Changes what people wrote to a call, and enters that it changed, as the recorder does."""
+    def annotate(self, sql: str, call: str, *values: object, what: str, value: str = "") -> None:
+        """Changes what people wrote to a call, and enters what changed and to what, as the recorder does."""
         self.conn.execute(sql, values)
-        self._insert("annotation", {"call_id": call, "what": "x", "by": "anna", "at_utc_ms": NOW_MS})
+        entry = {"call_id": call, "what": what, "value": value, "by": "anna", "at_utc_ms": NOW_MS}
+        self._insert("annotation", entry)
 
     def note(self, call: str, text: str) -> None:
-        self.annotate("INSERT OR REPLACE INTO call_note VALUES (?, ?, 'anna', 1)", call, call, text)
+        sql = "INSERT OR REPLACE INTO call_note VALUES (?, ?, 'anna', 1)"
+        self.annotate(sql, call, call, text, what="note", value=text)
 
     def tag(self, call: str, tag: str) -> None:
-        self.annotate("INSERT INTO call_tag VALUES (?, ?)", call, call, tag)
+        self.annotate("INSERT INTO call_tag VALUES (?, ?)", call, call, tag, what="tag", value=tag)
 
     def settings(self, document: str) -> None:
         self._insert("setting", {"document": document, "applied_utc_ms": 0, "applied_by": "test"})

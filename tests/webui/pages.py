@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.webui.showcase import CALL
+from tests.webui.showcase import CALL, FIELD_TEST
 
 PAGES = {
     "live.index": "/live/",
@@ -23,11 +23,17 @@ PAGES = {
     "cloud_link.index": "/settings/cloud-link/",
     "cloud_link.webhooks": "/settings/cloud-link/webhooks",
     "lines.index": "/settings/lines/",
+    "lines.line": "/settings/lines/fxo-1",
+    "calibration.show": "/settings/lines/fxo-1/calibrate",
+    "sims.card": "/settings/sims/sim-1/",
+    "sims.messages": "/settings/sims/sim-1/messages",
+    "field_test.show": f"/fieldtest/{FIELD_TEST}",
     "recording_rules.index": "/settings/recording/",
     "storage.index": "/settings/storage/",
     "system.index": "/settings/system/",
     "system.trust": "/trust",
     "setup.index": "/setup/",
+    "setup.step": "/setup/lines",
 }
 """Endpoint → address for a signed-in owner."""
 
@@ -36,6 +42,7 @@ MORE_STATES = {
     "calls-nothing": "/calls/?q=zzzz",
     "calls-more-filters": "/calls/?has=note",
     "not-there": "/calls/none",
+    **{f"setup-{step}": f"/setup/{step}" for step in ("network", "test", "recording", "storage", "trust", "end")},
 }
 """The same pages in other states, worth looking at on their own."""
 
@@ -45,6 +52,7 @@ NOT_A_PAGE = {
     "static", "live.home", "live.state", "live.events", "live.listen", "calls.row", "calls_export.as_csv",
     "calls_export.as_xlsx", "call.peaks", "media.mp4", "media.ogg", "media.flac", "media.wav", "audit.export",
     "account.second_factor_picture", "field_test.now_part", "field_test.sound", "field_test.file",
+    "calibration.now_part",
     "setup.lines_now", "setup.test_now", "metrics.metrics", "system.certificate", "system.trust_picture", "api.openapi",
     "api.status", "api.calls", "api.call", "api.recording", "api.settings",
 }  # fmt: skip
@@ -52,13 +60,8 @@ NOT_A_PAGE = {
 
 ELSEWHERE = {
     "auth.first_run": "open only while there is no account: tests/webui/test_every_page.py looks at it first",
-    "auth.second_factor": "open only between password and second factor: tests/webui/test_people.py",
-    "lines.line": "needs a line in the settings: tests/webui/test_settings_pages.py",
-    "setup.step": "each step follows from the one before: tests/webui/test_setup.py",
-    "setup.restore": "open only while there is no account: tests/webui/test_setup.py",
-    "field_test.now": "leads back to the list while no test runs",
-    "field_test.show": "needs a finished field test",
-    "sims.card": "needs a SIM module that answers",
-    "sims.messages": "needs a SIM module that answers",
+    "setup.restore": "the same",
+    "auth.second_factor": "open only between password and second factor: tests/webui/test_every_page.py goes there",
+    "field_test.now": "leads back to the list while no test runs; tests/webui/test_field_test_desk.py",
 }
 """Why a page is not in the list above."""

@@ -10,6 +10,10 @@ import numpy as np
 import soundfile
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from fieldtest.catalogue import Group
+from fieldtest.findings import findings
+from fieldtest.results import Results
+from fieldtest.run import GroupRun, Run, RunStore
 from firmware.audio.peaks import peaks_document
 from tests.webui.box import NOW_MS, PASSWORD, Database, StubRecorder, alarm, live_call, live_line
 from tests.webui.browser import Served, first_run, serving
@@ -87,7 +91,7 @@ def _whole_call(database: Database, at_s: float) -> None:
         database.annotate(
             "INSERT INTO call_marker (recording_id, at_ms, until_ms, text, by, at_utc_ms) "
             "VALUES (?, ?, ?, ?, 'anna', 1)",
-            call, recording, at_ms, until_ms, text,
+            call, recording, at_ms, until_ms, text, what="marker", value=text,
         )  # fmt: skip
     for kind, after_s in (
         ("ring", 0.1),
@@ -105,6 +109,67 @@ def _whole_call(database: Database, at_s: float) -> None:
     database.conn.execute("INSERT INTO gap VALUES (?, ?, 320, 'overrun')", (recording, 48 * 8000))
 
 
+SETTINGS = """[box]
+name = "Contoso"
+country = "CN"
+time_zone = "Asia/Shanghai"
+
+[[lines]]
+id = "fxo-1"
+driver = "fxo-gpio"
+label = "Front desk"
+[lines.options]
+profile = "demo"
+
+[[lines]]
+id = "sim-1"
+driver = "at-modem"
+label = "Mobile"
+
+[[webhooks]]
+id = "crm"
+url = "https://crm.example/hooks"
+label = "CRM"
+events = ["call.ended"]
+"""
+SIM = {
+    "line": "sim-1", "imei": "862636056482735", "model": "SIMCOM_SIM7600E-H", "iccid": "89860012345678901234",
+    "own_number": "+14255550188", "operator": "Contoso Mobile", "sim": "READY", "pin_tries": 3, "puk_tries": 10,
+    "circuit": "home", "packet": "home", "radio": "lte", "ims": True, "voice": "volte", "signal_dbm": -73,
+    "pin_known": True, "minutes": {
+        "used_s": 3600, "left_s": 600, "included_s": 4200, "forecast_s": 9000, "will_run_out": True,
+        "warned_percent": 80, "calls": 12, "free_calls": 2, "period_begins_utc_ms": NOW_MS,
+        "period_ends_utc_ms": NOW_MS + 86_400_000,
+    },
+}  # fmt: skip
+FIELD_TEST = "ft-20261130T010203Z"
+
+
+def _furnish(database: Database, recorder: StubRecorder) -> None:
+    """What pages about the box itself have to show: its lines, a SIM card, a sensor that is watched, a field test."""
+    database.settings(SETTINGS)
+    recorder.answer("sim.status", lambda: {"sims": [SIM]})
+    found = {"path": "/dev/ttyUSB4", "driver": "at-modem", "options": {}, "description": "SIM module", "proposal": True}
+    recorder.answer("lines.found", lambda: {"devices": [found]})
+    edges = {"now_boot_ns": 1, "edges": [], "levels": {"ring": False, "off_hook": False}, "debounce": {}, "volts": []}
+    recorder.answer("line.edges", lambda **_: edges, {"line": str, "since_boot_ns": int})
+    results = Results(Group.ANALOG)
+    results.measured("hum", -30.0)
+    results.measured("ring_hz", 25.0)
+    results.rest_not_tested("the line is in use", "线路正在使用")
+    faults = findings(Group.ANALOG, "fxo-1", {one.step: one for one in results.all()})
+    line = GroupRun(
+        subject="fxo-1", group=Group.ANALOG, label="Front desk", results=results.all(), findings=tuple(faults)
+    )
+    RunStore(database.data_dir).keep(
+        Run(
+            id=FIELD_TEST, state="finished", begun_utc_ms=NOW_MS, ended_utc_ms=NOW_MS + 600_000,
+            device_id="oh-abcdefghij", version="0.1.0", place="Front office", subjects=("fxo-1",), technician="李伟",
+            serials={"board": "100000001234"}, groups=(line,),
+        )
+    )  # fmt: skip
+
+
 @contextmanager
 def office(folder: Path) -> Iterator[tuple[Served, StubRecorder]]:
     """The page served over a full box, with a recorder that has calls on its lines."""
@@ -113,7 +178,6 @@ def office(folder: Path) -> Iterator[tuple[Served, StubRecorder]]:
     run.mkdir()
     database = Database(data)
     fill(database)
-    database.close()
     caller = live_call(name="王小明", number="+8613800138000")
     lines = [
         live_line(phase="talking", call=caller, recording=True),
@@ -124,7 +188,10 @@ def office(folder: Path) -> Iterator[tuple[Served, StubRecorder]]:
         live_line("fxo-2", label="Sales"),
         live_line("fxo-3", label="Back office"),
     ]  # fmt: skip
-    with StubRecorder(run, lines, [alarm()]) as recorder, serving(data, run) as served:
+    recorder = StubRecorder(run, lines, [alarm()])
+    _furnish(database, recorder)
+    database.close()
+    with recorder, serving(data, run) as served:
         recorder.today = {"calls": 42, "missed": 3}
         yield served, recorder
 

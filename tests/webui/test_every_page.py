@@ -8,13 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import axe_playwright_python
+import pyotp
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page
 
-from tests.webui.browser import CHROMIUM, chromium
+from tests.webui.box import PASSWORD
+from tests.webui.browser import CHROMIUM, Served, chromium
 from tests.webui.pages import ELSEWHERE, MORE_STATES, NOT_A_PAGE, PAGES, WITHOUT_LOGIN
 from tests.webui.showcase import dress, office, signed_in
+from webui.users.people import People
+from webui.users.second_factor import SecondFactor, new_secret
+from webui.users.store import UserStore
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -51,8 +56,9 @@ def _look(browser: Browser, folder: Path, looks: list[tuple[str, str]]) -> list[
     faults: list[str] = []
     with office(folder) as (served, _recorder):
         guest = browser.new_page(viewport={"width": 320, "height": 640})
-        guest.goto(f"{served.address}/first-run")
-        faults += [f"first run: {each}" for each in violations(guest)]
+        for address in ("/first-run", "/first-run/restore"):
+            guest.goto(served.address + address)
+            faults += [f"{address}: {each}" for each in violations(guest)]
         guest.close()
         context, page = signed_in(browser, served, first=True, width=320, height=640)
         seen: list[str] = []
@@ -69,11 +75,38 @@ def _look(browser: Browser, folder: Path, looks: list[tuple[str, str]]) -> list[
                 faults += [f"{where}: {each}" for each in violations(page)]
                 width = page.evaluate("document.documentElement.scrollWidth")
                 faults += [f"{where}: {width} px wide at 320"] if width > 320 else []
+                faults += [f"{where}: {each} is not drawn" for each in page.evaluate(UNDRAWN)]
                 # What the address does not have is said by the status too; that one line is the browser's own.
                 faults += [f"{where}: {text}" for text in seen if not (name == "not-there" and "404" in text)]
                 seen.clear()
+            faults += _second_factor(browser, served, folder, theme, language)
         context.close()
     return faults
+
+
+UNDRAWN = "[...document.images].filter(each => each.complete && !each.naturalWidth).map(each => each.src)"
+
+
+def _second_factor(browser: Browser, served: Served, folder: Path, theme: str, language: str) -> list[str]:
+    """The page between password and six digits."""
+    name = f"mei-{theme}-{language}"
+    store = UserStore(folder / "data" / "web.db")
+    secret = new_secret()
+    SecondFactor(store).switch_on(People(store).add(name, PASSWORD, "agent"), secret, pyotp.TOTP(secret).now())
+    store.close()
+    context = browser.new_context(viewport={"width": 320, "height": 640}, locale="en")
+    page = context.new_page()
+    dress(context, served, theme, language)
+    page.goto(f"{served.address}/login")
+    found = [f"login {theme} {language}: {each}" for each in violations(page)]
+    page.fill("[name=name]", name)
+    page.fill("[name=password]", PASSWORD)
+    page.click("main button.btn-primary")
+    page.wait_for_selector("[name=code]")
+    found += [f"second factor {theme} {language}: {each}" for each in violations(page)]
+    width = page.evaluate("document.documentElement.scrollWidth")
+    context.close()
+    return found + ([f"second factor: {width} px wide at 320"] if width > 320 else [])
 
 
 @pytest.mark.browser

@@ -69,7 +69,7 @@ def test_each_filter_narrows_the_list(owner: FlaskClient, database: Database) ->
     database.call(3, id="missed", outcome="missed", line="sim-1")
     database.note("in", "x")
     database.tag("out", "回访")
-    database.annotate("INSERT INTO call_protection VALUES ('missed', 'court', 'anna', 1)", "missed")
+    database.annotate("INSERT INTO call_protection VALUES ('missed', 'court', 'anna', 1)", "missed", what="protect")
     assert found(owner, line="sim-1") == ["missed"]
     assert found(owner, direction="outgoing") == ["out"]
     assert found(owner, result="busy") == ["out"]
@@ -105,7 +105,7 @@ def test_what_becomes_of_a_call_is_followed(owner: FlaskClient, database: Databa
     assert found(owner, q="first") == [call]
     database.note(call, "second")
     assert (found(owner, q="first"), found(owner, q="second")) == ([], [call])
-    database.annotate("INSERT INTO call_review VALUES (?, 'anna', 1)", call, call)
+    database.annotate("INSERT INTO call_review VALUES (?, 'anna', 1)", call, call, what="review")
     assert found(owner, tab="review") == []
 
 

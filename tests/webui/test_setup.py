@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from appliance.wifi import take
 from tests.webui.box import BROWSER, PASSWORD, Database, csrf
 from webui import backup
 from webui.pages.setup import STEPS
@@ -102,3 +103,55 @@ def test_agents_have_no_wizard(app: Flask, owner: FlaskClient, made: Services) -
     mei = app.test_client()
     mei.post("/login", data={"csrf_token": csrf(mei), "name": "mei", "password": PASSWORD})
     assert mei.get("/setup/", headers=BROWSER).status_code == 403
+
+
+@pytest.fixture
+def wireless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine of the image with a wireless interface; gives where the wish goes."""
+    (tmp_path / "net" / "wlan0" / "wireless").mkdir(parents=True)
+    monkeypatch.setattr("webui.wifi.NETWORK", tmp_path / "net")
+    monkeypatch.setenv("OFFHOOK_WIFI_WISH", str(tmp_path / "wifi.json"))
+    return tmp_path / "wifi.json"
+
+
+def test_a_wifi_that_is_set_on_the_page_reaches_the_box(owner: FlaskClient, wireless: Path, tmp_path: Path) -> None:
+    assert 'name="ssid"' in owner.get("/setup/network", headers=BROWSER).text
+    secret = 'a "secret" # with signs'
+    refused = _post(owner, "/setup/network", ssid="Büro", wifi_password="short")
+    assert refused.status_code == 422
+    assert not wireless.exists()
+    assert _post(owner, "/setup/network", ssid="Büro", wifi_password=secret).headers["Location"] == "/setup/lines"
+    assert wireless.stat().st_mode & 0o077 == 0
+    assert secret not in owner.get("/settings/audit/", headers=BROWSER).text
+    state = tmp_path / "state"
+    state.mkdir()
+    assert take(wireless, state) == "Wi-Fi set"
+    assert not wireless.exists()
+    made = (state / "wifi.conf").read_text()
+    assert f"ssid={'Büro'.encode().hex()}" in made
+    assert f'psk="{secret}"' in made
+    assert (state / "wifi.conf").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"ssid": "x"}', '{"ssid": "", "password": "", "country": "", "hidden": 0}']
+)
+def test_a_wish_that_is_none_changes_nothing(tmp_path: Path, text: str) -> None:
+    wish = tmp_path / "wifi.json"
+    wish.write_text(text)
+    assert take(wish, tmp_path).startswith("ignored")
+    assert not wish.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_in_the_place_of_a_wish_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text('{"ssid": "x", "password": "12345678", "country": "", "hidden": false}')
+    (tmp_path / "wifi.json").symlink_to(tmp_path / "secret")
+    assert take(tmp_path / "wifi.json", tmp_path).startswith("ignored")
+    assert (tmp_path / "secret").exists()
+    assert not (tmp_path / "wifi.conf").exists()
+
+
+def test_without_a_wireless_interface_nothing_is_asked(owner: FlaskClient) -> None:
+    assert 'name="ssid"' not in owner.get("/setup/network", headers=BROWSER).text
+    assert _post(owner, "/setup/network", ssid="Office").status_code == 409

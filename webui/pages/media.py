@@ -35,8 +35,8 @@ def mp4(recording_id: str) -> Response:
     _listened(recording)
     try:
         path = services().media.mp4(recording.id, recording.opus_path)
-    except MediaError as error:
-        abort(404, description=str(error))
+    except MediaError:
+        abort(404)
     return _sent(path, "audio/mp4")
 
 
@@ -99,8 +99,8 @@ def _located(relative_path: str | None) -> Path:
         abort(404)
     try:
         return services().media.locate(relative_path)
-    except MediaError as error:
-        abort(404, description=str(error))
+    except MediaError:
+        abort(404)
 
 
 def _sent(path: Path, mimetype: str, *, download_as: str | None = None) -> Response:

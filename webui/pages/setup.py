@@ -20,7 +20,8 @@ from firmware.errors import StoreError
 from firmware.store.database import open_reader
 from firmware.store.retention_plan import space_of
 from firmware.store.transaction import Row, fetch
-from webui import backup, box_lines, settings_document
+from webui import backup, box_lines, settings_document, wifi
+from webui.audit import record
 from webui.pages.recording_rules import choices
 from webui.pages.system import CA, edit_of_box, restore_upload
 from webui.permissions import Permission, open_to_all, require
@@ -31,6 +32,7 @@ from webui.translate import _
 from webui.typed_lists import entries
 from webui.uploads import takes_file
 from webui.users import first_run
+from webui.users.audit import Action
 
 blueprint = Blueprint("setup", __name__)
 
@@ -79,6 +81,10 @@ def save(name: str) -> ResponseReturnValue:
     """Saves the step and goes to the next; ``skip`` goes on without saving."""
     if name not in _NAMES:
         abort(404)
+    if name == "network" and request.form.get("ssid", "").strip():
+        fault = _set_wifi()
+        if fault:
+            return _page(name, (fault,)), 422
     edit = {"box": edit_of_box, "recording": _edit_recording, "storage": _edit_storage}.get(name)
     if edit is not None and request.form.get("go") != "skip":
         version = settings_document.base_version(request.form.get("base_version", ""))
@@ -160,7 +166,12 @@ def _page(name: str, faults: tuple[str, ...] = ()) -> str:
             "clock_set": Path("/run/systemd/timesync/synchronized").exists(),
             "now_utc_ms": time.time_ns() // 1_000_000,
         },
-        "network": lambda: {"addresses": _addresses(), "host": request.host},
+        "network": lambda: {
+            "addresses": _addresses(),
+            "host": request.host,
+            "wifi": wifi.wish_file() is not None,
+            "ssid": request.form.get("ssid", ""),
+        },
         "lines": _about_lines,
         "test": lambda: {"tests": _tests()},
         "recording": lambda: {
@@ -225,6 +236,30 @@ def _edit_storage(form: Any) -> Edit:
         put(document, "retention", {"days": days or None})
 
     return edit
+
+
+def _set_wifi() -> str:
+    """Leaves the wish for another Wi-Fi; empty, or why not."""
+    file = wifi.wish_file() or abort(409, description=_("The Wi-Fi of this machine is not set here."))
+    country = str(settings_document.in_force().table("box").get("country", ""))
+    form = request.form
+    wanted = wifi.Wifi(form["ssid"].strip(), form.get("wifi_password", ""), country, form.get("hidden") == "yes")
+    fault = wifi.fault_of(wanted)
+    if not fault:
+        try:
+            wifi.wish(file, wanted)
+        except OSError as error:
+            return _("The Wi-Fi cannot be set: %(why)s", why=error.strerror or str(error))
+        record(Action.SYSTEM, "wifi", ssid=wanted.ssid)
+        flash(
+            _(
+                "The box goes over to the Wi-Fi %(name)s. If this page stops answering, connect to that Wi-Fi yourself "
+                "and open the box by its name again.",
+                name=wanted.ssid,
+            ),
+            "info",
+        )
+    return fault
 
 
 def _tests() -> list[dict[str, Any]]:

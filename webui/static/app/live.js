@@ -1,12 +1,11 @@
 // The lines as cards, the banners over them and the list of alarms. Text from outside enters through textContent alone.
 import { drawing, element, post } from "./dom.js";
 import { LineSound } from "./line-sound.js";
+import { drawMeters } from "./meters.js";
 import { stream } from "./stream.js";
 import { toast } from "./toast.js";
 import { clock, fill, icon, language, words } from "./words.js";
 
-const FLOOR_DBFS = -60;
-const HOT_DBFS = -3;
 const GRACE_MS = 2500; // a recording opens a moment after the call: no red banner for that
 
 class LiveBoard extends HTMLElement {
@@ -176,26 +175,7 @@ class LiveBoard extends HTMLElement {
     const card = this.#cards.get(id);
     const line = this.#lines.get(id);
     if (!card || !line || !(line.phase === "talking" || line.recording)) return;
-    const box = card.querySelector("[data-meters]");
-    const roles = level.rms_dbfs.length > 1 ? ["remote", "local"] : ["mixed"];
-    while (box.children.length < level.rms_dbfs.length) {
-      const row = document.createElement("div");
-      row.className = "meter-row";
-      const name = document.createElement("span");
-      name.textContent = words.channels[roles[box.children.length]] ?? "";
-      const bar = document.createElement("div");
-      bar.className = "level";
-      bar.setAttribute("aria-hidden", "true"); // five times a second is no news for a screen reader
-      bar.append(document.createElement("i"));
-      row.append(name, bar);
-      box.append(row);
-    }
-    level.rms_dbfs.forEach((dbfs, channel) => {
-      const bar = box.children[channel].querySelector(".level");
-      const share = dbfs === null ? 0 : Math.min(1, Math.max(0, 1 - dbfs / FLOOR_DBFS));
-      bar.firstElementChild.style.transform = `scaleX(${share.toFixed(3)})`;
-      bar.classList.toggle("hot", (level.peak_dbfs?.[channel] ?? FLOOR_DBFS) > HOT_DBFS);
-    });
+    drawMeters(card.querySelector("[data-meters]"), level);
   }
 
   #drawSummary() {

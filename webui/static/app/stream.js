@@ -26,7 +26,7 @@ class Stream extends EventTarget {
   #open() {
     if (this.#source) return;
     clearTimeout(this.#poll);
-    this.#source = new EventSource(`/live/events?tab=${tab()}${document.querySelector("live-board") ? "&levels=1" : ""}`);
+    this.#source = new EventSource(`/live/events?tab=${tab()}${document.querySelector("live-board, line-levels") ? "&levels=1" : ""}`);
     for (const kind of KINDS) {
       this.#source.addEventListener(kind, (message) => this.#tell(kind, JSON.parse(message.data)));
     }
