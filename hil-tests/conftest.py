@@ -25,7 +25,7 @@ def features(config: pytest.Config) -> frozenset[str]:
     everything = frozenset(FEATURES)
     if config.stash.get(_REAL, None) is not None:
         return config.stash[_REAL].features
-    return everything if config.getoption("--bench") == "kernel" else everything - {"kernel"}
+    return everything - {"browser" if config.getoption("--bench") == "kernel" else "kernel"}
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -173,7 +173,9 @@ class AnalogLine:
             return
         for n in range(_BOUNCES):
             self._set(sensor, n % 2 == 0)
-            time.sleep(_BOUNCE_S)
+            until_s = time.monotonic() + _BOUNCE_S
+            while time.monotonic() < until_s:  # contacts do not wait for a machine that is busy: who sleeps comes late
+                pass
 
     def _set(self, sensor: Wiring, active: bool) -> None:
         self._bank.drive(sensor.pin, active == sensor.active_high)

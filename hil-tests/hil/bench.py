@@ -10,7 +10,7 @@ from attrs import frozen
 from simulator.compare import Pairing
 from simulator.scenario import CallPlan
 
-FEATURES = ("second_line", "power_switch", "sim", "analog", "street", "kernel")
+FEATURES = ("second_line", "power_switch", "sim", "analog", "street", "kernel", "browser")
 """What a test may need: the markers ``needs_<feature>`` of pytest.ini."""
 
 

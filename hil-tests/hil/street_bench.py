@@ -44,7 +44,7 @@ class StreetBench:
     def __init__(self, folder: Path, *, kernel: bool) -> None:
         self.name = "kernel" if kernel else "sim"
         everything = {"second_line", "power_switch", "sim", "analog", "street"}
-        self.has = frozenset(everything | ({"kernel"} if kernel else set()))
+        self.has = frozenset(everything | {"kernel" if kernel else "browser"})
         self.lines = ("fxo-1", "fxo-2", "sim-1", "sim-2")
         self._folder = folder
         self._demo = Demo(Wishes(once=True, page=False, cloud=not kernel, kernel=kernel), folder, Console(quiet=True))

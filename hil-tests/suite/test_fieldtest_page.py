@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from tests.webui.browser import chromium, first_run, serving
 
-pytestmark = [pytest.mark.needs_street, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.needs_street, pytest.mark.needs_browser, pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize(("locale", "line", "passed"), [("en-US", "fxo-2", "passed"), ("zh-CN", "sim-2", "合格")])
