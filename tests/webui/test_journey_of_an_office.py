@@ -358,7 +358,8 @@ def test_a_call_is_found_heard_and_kept_at_400_percent(browser: Browser, tmp_pat
         _fits(page)
         _every_stop(page)
         page.locator("nav.rail").get_by_text(here.say("Calls"), exact=True).click()
-        page.wait_for_selector("live-health[data-link=up]", state="attached")  # the page's scripts are there
+        page.wait_for_url("**/calls/")
+        page.wait_for_selector("live-health[data-link=up]", state="attached")  # the scripts are there
         page.fill("#q", "回访客户")
         eventually(lambda: page.locator(".call").count() == 1, "the call is found")
         _fits(page)

@@ -122,7 +122,8 @@ def _loudest(page: Page) -> float:
 def _find_and_hear(here: Visit) -> None:
     page = here.page
     page.locator("nav.rail").get_by_text(here.say("Calls"), exact=True).click()
-    page.wait_for_selector("live-health[data-link=up]", state="attached")  # the page's scripts are there
+    page.wait_for_url("**/calls/")
+    page.wait_for_selector("live-health[data-link=up]", state="attached")  # the scripts are there
     page.fill("#q", SECOND[4:])
     row = page.locator(".call")
     eventually(lambda: row.count() == 1, "part of the number finds the one call")
