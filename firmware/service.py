@@ -23,8 +23,13 @@ _EXIT_BUG = 70
 """EX_SOFTWARE of sysexits.h: systemd restarts the recorder, and the journal holds the traceback."""
 
 
+SWITCH_S = 0.001
+"""A thread that has sound to pass on waits so long for the interpreter at most, not the usual 5 ms: a bridge has 60."""
+
+
 def main(data_dir: Path, run_dir: Path) -> int:
     """Runs until SIGTERM or SIGINT. Returns the exit code; what stops the start is said in one message."""
+    sys.setswitchinterval(SWITCH_S)
     logs.set_up("offhook-recorder")
     threading.excepthook = _end_on_bug
     # Our own factory serves every Linux GPIO chip; whoever wants another one says so in the environment.

@@ -75,7 +75,7 @@ class SimModule:
         self.card: SimCard | None = None
         self._text = b""
         self._lock = threading.Lock()
-        self._down: deque[bytes] = deque()
+        self._down: deque[memoryview] = deque()
         self._down_bytes = 0
         self._up = bytearray()
         self._jobs: deque[Callable[[], None]] = deque()
@@ -127,6 +127,11 @@ class SimModule:
     def pcm_on(self) -> bool:
         """The box has switched the sound on."""
         return self._firmware.pcm
+
+    @property
+    def refused_orders(self) -> int:
+        """Orders to switch the sound on that it refused in this call."""
+        return self._firmware.refused
 
     @property
     def dtmf_sent(self) -> str:
@@ -182,7 +187,7 @@ class SimModule:
     def downlink(self, pcm: bytes) -> None:
         """What the far side says from now on, s16le 8 kHz (`Quirks.wide`: 16 kHz), after what it is still saying."""
         with self._lock:
-            self._down.append(pcm)
+            self._down.append(memoryview(pcm))  # minutes of sound must not be copied with each frame
             self._down_bytes += len(pcm)
 
     @property
