@@ -134,8 +134,6 @@ class LinkedBox(Box):
 
 @dataclass(frozen=True)
 class Run(Way):
-    first: tuple[int, int]
-    """Bytes up and down of the connection: TLS, MQTT, hello. Once, and in neither of the others."""
     rss_mb: float
     waits_s: list[float]
     """How long records took that came while recordings went."""
@@ -160,14 +158,12 @@ def by_box(folder: Path, road: Road, link: TunLink, *, records: int = 0) -> Run:
     box.calls(FILES, size=road.size // FILES)
     box.configure(port, f'ca_file = "{authority.file}"\n', transport="tls", host=link.far, waits="")
     waits: list[float] = []
-    before = link.up.bytes, link.down.bytes
+    up, down = link.up.bytes, link.down.bytes
     try:
         box.start()
         while box.status()["phase"] not in ("greeting", "ready"):
             time.sleep(0.02)
-        began = time.monotonic()
-        up, down = link.up.bytes, link.down.bytes
-        later = began + 5
+        later = time.monotonic() + 5
         asked: dict[int, float] = {}
         while box.waits_for_files():
             now = time.monotonic()
@@ -178,19 +174,19 @@ def by_box(folder: Path, road: Road, link: TunLink, *, records: int = 0) -> Run:
                 later = now + 1.5
                 asked[add_record(box)] = time.monotonic()
             time.sleep(0.05)
-        took_s = time.monotonic() - began
+        ended_s = time.time()
         rss_mb = peak_mb(box.pid)
+        ((first_ms,),) = receiver.rows("SELECT first_ms FROM device")
         (told,) = receiver.rows("SELECT sum(length(CAST(body AS BLOB))) FROM record")
     finally:
         box.stop()
         receiver.kill()
         broker.stop()
     return Run(
-        took_s=took_s,
+        took_s=ended_s - first_ms / 1000,  # since its first word: it greets and announces in this time
         up=link.up.bytes - up,
         down=link.down.bytes - down,
         payload=road.size // FILES * FILES + int(told[0]),
-        first=(up - before[0], down - before[1]),
         rss_mb=rss_mb,
         waits_s=sorted(waits),
     )
@@ -233,9 +229,8 @@ def over_links(roads: list[Road]) -> None:
         print(f"\n{road.name}, {road.size / 1e6:g} MB; load {os.getloadavg()[0]:.1f}")
         print(f"goodput        {box.kb_s:8.1f} kB/s   curl {curl.kb_s:.1f}, boto3 {boto.kb_s:.1f}; "
               f"{100 * box.kb_s / curl.kb_s:.0f} % of curl, goal >= 95")  # fmt: skip
-        print(f"overhead       {box.overhead}; goal <= 6 and <= 3; IP packets with TLS, and what was sent again")
+        print(f"overhead       {box.overhead}; goal <= 6 and <= 3; IP packets, TLS, its handshake, all repeats")
         print(f"               curl {curl.overhead}, boto3 {boto.overhead}, both without TLS")
-        print(f"a connection   {box.first[0]} bytes up, {box.first[1]} down, once")
         print(f"records meanwhile, median {busy.wait_s(0.5):.2f} s, p95 {busy.wait_s(0.95):.2f} s "
               f"({len(busy.waits_s)} of them); goal p95 <= 1.5 s on 500 kbit/s")  # fmt: skip
         print(f"memory         {box.rss_mb:8.1f} MB     goal <= 45", flush=True)
