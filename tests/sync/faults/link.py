@@ -81,8 +81,9 @@ class Link:
             with selectors.DefaultSelector() as selector:
                 selector.register(self._listener, selectors.EVENT_READ)
                 for flow in flows:
-                    if len(flow.waiting) < 32 and not flow.closing and flow.source.fileno() >= 0:
-                        selector.register(flow.source, selectors.EVENT_READ, flow)
+                    if len(flow.waiting) < 32 and not flow.closing:
+                        with contextlib.suppress(OSError, ValueError, KeyError):  # `cut` has just closed it
+                            selector.register(flow.source, selectors.EVENT_READ, flow)
                 busy = any(flow.waiting for flow in flows)
                 for key, _events in selector.select(0.01 if busy else 0.05):
                     if key.data is None:
