@@ -86,6 +86,25 @@ def test_a_call_shows_up_and_ends_on_the_open_list(data_dir: Path, run_dir: Path
         assert wrong == []
 
 
+def test_a_call_that_ended_while_the_stream_was_lost_ends_on_the_open_list(
+    data_dir: Path, run_dir: Path, database: Database
+) -> None:
+    call = database.call(50, status="talking", ended_utc_ms=None, outcome=None)
+    recorder = StubRecorder(run_dir, [live_line()])
+    with recorder, serving(data_dir, run_dir) as served, chromium() as browser:
+        page = browser.new_page(locale="en-US")
+        first_run(page, served)
+        page.click("nav >> text=Calls")
+        page.wait_for_selector(f'[data-call="{call}"][data-status=talking]')
+        recorder.server.stop()
+        page.wait_for_selector("live-banners .alert >> text=The recorder is not running")
+        database.conn.execute(
+            "UPDATE call SET status = 'ended', outcome = 'answered', ended_utc_ms = 1 WHERE id = ?", (call,)
+        )
+        with StubRecorder(run_dir, [live_line()]):
+            page.wait_for_selector(f'[data-call="{call}"][data-status=ended]')
+
+
 def test_a_recorder_that_goes_is_told_with_the_age_of_the_data(data_dir: Path, run_dir: Path) -> None:
     recorder = StubRecorder(run_dir, [live_line()])
     with recorder, serving(data_dir, run_dir) as served, chromium() as browser:

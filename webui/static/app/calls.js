@@ -13,6 +13,10 @@ class CallList extends HTMLElement {
     const on = (kind, act) => stream.addEventListener(kind, (event) => act(event.detail), { signal: this.#stop.signal });
     on("call", ({ call }) => this.#changed(call.id));
     on("recording", ({ recording }) => this.#changed(recording.call_id));
+    // A stream that was lost, or a tab nobody looked at, missed what happened: calls that were going on are asked for again.
+    on("state", () => {
+      for (const row of this.querySelectorAll("[data-call].is-live")) this.#changed(row.dataset.call);
+    });
     this.addEventListener("change", (event) => this.#picked(event.target));
     this.addEventListener("submit", (event) => this.#submitted(event));
     // Enter in a sheet means that sheet's own button, not the first one of the form around it.
@@ -51,7 +55,8 @@ class CallList extends HTMLElement {
       return;
     }
     if (inUse(row)) return this.#later(id);
-    const answer = await fetch(this.dataset.rowAddress.replace("CALL", encodeURIComponent(id)));
+    const answer = await fetch(this.dataset.rowAddress.replace("CALL", encodeURIComponent(id))).catch(() => null);
+    if (!answer || answer.status >= 500) return this.#later(id); // the box is away or busy
     if (!answer.ok) return;
     const text = await answer.text(); // from our own templates, which escape everything
     if (inUse(row)) return this.#later(id); // meanwhile somebody began to listen
