@@ -171,3 +171,17 @@ def test_a_restart_keeps_the_certificate_and_a_new_name_makes_a_new_one(tmp_path
     assert (tls / "box.pem").read_bytes() != before["box.pem"]
     for name in ("ca.key", "box.key"):
         assert (tls / name).stat().st_mode & 0o077 == 0
+
+
+def test_the_certificate_is_short_enough_for_apples_browsers_and_made_anew_in_time(tmp_path: Path) -> None:
+    run(INSTALL, "--root", tmp_path / "laid")
+    script, tls = tmp_path / "laid/opt/offhook/certificate", tmp_path / "tls"
+    assert run("sh", script, OFFHOOK_TLS=str(tls)).returncode == 0
+    box = tls / "box.pem"
+    day_s = 86400
+    assert run("openssl", "x509", "-in", box, "-noout", "-checkend", str(790 * day_s)).returncode == 0
+    assert run("openssl", "x509", "-in", box, "-noout", "-checkend", str(824 * day_s)).returncode == 1
+    almost_over = ["-days", "80", "-subj", "/CN=offhook.local", "-out", box]
+    assert run("openssl", "req", "-x509", "-new", "-key", tls / "box.key", *almost_over).returncode == 0
+    assert run("sh", script, OFFHOOK_TLS=str(tls)).returncode == 0
+    assert run("openssl", "x509", "-in", box, "-noout", "-checkend", str(790 * day_s)).returncode == 0
