@@ -9,6 +9,7 @@ from playwright.sync_api import Page
 
 from tests.webui.box import Database, StubRecorder, alarm, eventually, live_call, live_line
 from tests.webui.browser import CHROMIUM, chromium, first_run, serving
+from tests.webui.showcase import office
 
 pytestmark = [
     pytest.mark.browser,
@@ -155,3 +156,20 @@ def test_the_server_stops_at_once_with_a_page_open(data_dir: Path, run_dir: Path
         page.wait_for_selector(".line-card")
         served.process.terminate()
         assert served.process.wait(8) == 0
+
+
+def test_the_settings_show_what_each_line_hears(tmp_path: Path) -> None:
+    with office(tmp_path) as (served, recorder), chromium() as browser:
+        page = browser.new_page(locale="en-US")
+        first_run(page, served)
+        page.goto(f"{served.address}/settings/lines/")
+        page.wait_for_selector(".health[data-link=up]")
+        page.wait_for_selector("line-levels[data-line=fxo-1] >> text=No sound is heard at the moment.")
+
+        def heard() -> bool:
+            recorder.say_levels(fxo_1=[-12.0, -30.0])
+            return bool(page.locator("line-levels[data-line=fxo-1] .level").count() == 2)
+
+        eventually(heard, "both sides have a meter", 60.0)
+        assert page.locator("line-levels[data-line=sim-1] .level").count() == 0
+        page.wait_for_selector("line-levels[data-line=fxo-1] >> text=No sound is heard at the moment.")
