@@ -29,6 +29,10 @@ _PERIOD_S: Final = (0.08, 0.24)
 _UNEVEN_S: Final = 0.02
 """So far a tone's length or period may lie from the middle one: the detector is off by up to 0.016 at 5 dB SNR."""
 
+_FEW_TONES: Final = 4
+_BEFORE_S: Final = 0.5
+"""No key comes so shortly before a message: what follows an end mark at once is the rest of something else."""
+
 _NUMBER = r"\d{4,20}"
 """Shorter ones would let random keys through that happen to be even: no network is known to send any."""
 _VARIANT_1 = re.compile(
@@ -91,14 +95,16 @@ def sent_by_machine(tones: Sequence[KeyTone], rate_hz: int) -> bool:
     """Whether the tones are as even as only a machine keys them."""
     lengths = [(tone.ended - tone.began) / rate_hz for tone in tones]
     periods = [(after.began - tone.began) / rate_hz for tone, after in pairwise(tones)]
-    return _even(lengths, _TONE_S) and _even(periods, _PERIOD_S)
+    # So few tones may be even by chance: they must be as even as the detector can tell.
+    off_s = _UNEVEN_S if len(tones) > _FEW_TONES else _UNEVEN_S / 2
+    return _even(lengths, _TONE_S, off_s) and _even(periods, _PERIOD_S, off_s)
 
 
-def _even(times_s: Sequence[float], bounds_s: tuple[float, float]) -> bool:
+def _even(times_s: Sequence[float], bounds_s: tuple[float, float], off_s: float) -> bool:
     if not times_s:
         return True
     usual_s = median(times_s)
-    return bounds_s[0] <= usual_s <= bounds_s[1] and all(abs(time_s - usual_s) <= _UNEVEN_S for time_s in times_s)
+    return bounds_s[0] <= usual_s <= bounds_s[1] and all(abs(time_s - usual_s) <= off_s for time_s in times_s)
 
 
 class DtmfCallerId:
@@ -108,13 +114,20 @@ class DtmfCallerId:
         self._rate_hz = rate_hz
         self._pause = _LONGEST_PAUSE_S * rate_hz
         self._digits: list[KeyTone] = []
+        self._last_ended: int | None = None
+        self._alone = True
+        """Nothing was keyed shortly before the first of `_digits`."""
         self._rejected: list[RejectedDigits] = []
 
     def feed(self, tones: Sequence[KeyTone]) -> DtmfMessage | None:
         found: DtmfMessage | None = None
         for tone in tones:
             self.heard_until(tone.began)
+            if not self._digits:
+                before = self._last_ended
+                self._alone = before is None or tone.began - before >= _BEFORE_S * self._rate_hz
             self._digits.append(tone)
+            self._last_ended = tone.ended
             if tone.digit in "C#":
                 found = self._told() or found
                 self._digits.clear()
@@ -146,6 +159,9 @@ class DtmfCallerId:
         parsed = parse_dtmf(raw)
         if parsed is None:
             self._reject("in no order that is known")
+            return None
+        if not self._alone:
+            self._reject("behind others")
             return None
         if not sent_by_machine(self._digits, self._rate_hz):
             self._reject("too uneven for a machine, or with one missing")
