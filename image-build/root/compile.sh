@@ -19,6 +19,7 @@ if [ ! -e "$home/usr/bin/python3.13" ]; then
     rm -rf "$home"
     mv "$work/root" "$home"
 fi
+# In one process: others would be started without this loader, with the building machine's own, older libraries.
 loader=$(find "$home/usr" -name 'ld-linux*' | head -1)
 PYTHONHOME=$home/usr "$loader" --library-path "$home/usr/lib/$(uname -m)-linux-gnu" "$home/usr/bin/python3.13" -I -m compileall \
-    -q -j 2 --invalidation-mode unchecked-hash -s "$root" "${@/#/$root}"
+    -q --invalidation-mode unchecked-hash -s "$root" "${@/#/$root}"
