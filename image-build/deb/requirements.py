@@ -15,7 +15,6 @@ FROM_DEBIAN = {
     "pyyaml": "6.0.2 has all that is used of 6.0.3, and is built against the system's libyaml",
     "systemd-python": "235 is the pinned version; there are no wheels",
     "pyalsaaudio": "0.10.0 has all that is used of 0.11; there are no wheels",
-    "tzdata": "the system's own is renewed with it",
     "pip": "nothing is installed on a box",
     "setuptools": "nothing is built on a box",
 }
