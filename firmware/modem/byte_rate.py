@@ -11,8 +11,10 @@ WINDOW_S: Final = 2.0
 CALM_BYTES: Final = 1280
 CALM_GAP_S: Final = 0.004
 """A read of at most two frames of 16 kHz sound, some time after the one before: nothing had piled up."""
+READ_BYTES: Final = 4096
+"""Most that one read takes: a read of fewer has emptied what had piled up."""
 PATIENCE_S: Final = 1.5
-"""A busy box may have no calm read for long: after so much more time the count is good enough without one."""
+"""A busy box may have no calm read for long: after so much more time one that emptied the pile will do."""
 SURE_AFTER: Final = 2
 """A module does not change its rate in mid-call: so many windows in a row must say so before it is believed."""
 
@@ -40,17 +42,18 @@ class ByteRate:
     def count(self, size: int, now_s: float) -> None:
         """``size`` bytes came at ``now_s`` (seconds on a steady clock)."""
         calm = size <= CALM_BYTES and (self._last_s is None or now_s - self._last_s >= CALM_GAP_S)
+        emptied = size < READ_BYTES
         self._last_s = now_s
         if self._first_s is None:
             self._first_s = now_s
         if self._since_s is None:
-            if calm or now_s - self._first_s > PATIENCE_S:
+            if calm or (emptied and now_s - self._first_s > PATIENCE_S):
                 self._since_s, self._bytes = now_s, 0
             return
         self._bytes += size
         elapsed_s = now_s - self._since_s
         window_s = WINDOW_S if self.known else FIRST_WINDOW_S
-        if elapsed_s < window_s or (not calm and elapsed_s < window_s + PATIENCE_S):
+        if elapsed_s < window_s or not (calm or (emptied and elapsed_s >= window_s + PATIENCE_S)):
             return
         self._judge(self._bytes / elapsed_s > WIDE_LIMIT_BYTES_PER_S)
         self._since_s, self._bytes = now_s, 0

@@ -14,7 +14,7 @@ import serial
 from firmware.audio.bridge import Bridge
 from firmware.errors import AudioDeviceError
 from firmware.model import ChannelRole, Instant
-from firmware.modem.byte_rate import ByteRate
+from firmware.modem.byte_rate import READ_BYTES, ByteRate
 from firmware.modem.half_band import Doubler, Halver
 from firmware.modem.uplink import Uplink
 from firmware.ports import Block, Clock
@@ -127,7 +127,7 @@ class PcmSource:
             if writable:
                 self._uplink.write_to(port.fileno())
             if readable:
-                data: bytes = port.read(4096)
+                data: bytes = port.read(READ_BYTES)
                 return data
         except OSError as error:  # pyserial's SerialException is one
             raise AudioDeviceError(f"audio port {self._path} of {self._name} is gone: {error}") from error

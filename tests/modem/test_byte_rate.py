@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from firmware.modem.byte_rate import ByteRate
@@ -52,6 +52,7 @@ def test_even_sound_is_known_after_half_a_second(frame: int, wide: bool) -> None
     stalls=st.lists(st.tuples(st.floats(0.0, 12.0), st.floats(0.05, 1.2)), max_size=12),
     begins_late_s=st.floats(0.0, 3.0),
 )
+@example(stalls=[(0.0, 1.0), (1.5, 1.0), (2.0, 1.125)], begins_late_s=0.0)  # judged in the middle of what had piled up
 def test_a_box_that_stands_still_now_and_then_is_not_fooled(
     frame: int, wide: bool, stalls: list[tuple[float, float]], begins_late_s: float
 ) -> None:
