@@ -151,7 +151,7 @@ class VoiceModemLine:
     def send_digits(self, digits: str) -> None:
         """Sends DTMF into the call. Raises `DeviceError` for what no keypad has."""
         if not re.fullmatch(r"[0-9*#ABCD]{1,40}", digits, re.ASCII):
-            raise DeviceError(f"line {self._line}: only 0 to 9, * and # can be pressed")
+            raise DeviceError(f"line {self._line}: only 0 to 9, *, # and A to D can be pressed")
         tones = Command(f"AT+VTS={','.join(digits)}", timeout_s=1 + 0.3 * len(digits))
         self._port.post(lambda: self._between(lambda: self._port.send(tones)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -76,6 +77,24 @@ def parse_message(message: bytes) -> CallerIdMessage:
             raise BadMessageError(f"type {kind:#04x} names no caller")
 
 
+def parameters(body: bytes, known: Container[int]) -> dict[int, bytes]:
+    """The parameters of ``body``, each a kind, a length and that many bytes; the first of a kind counts.
+
+    Raises `BadMessageError` when one is not ``known`` or runs over the end.
+    """
+    values: dict[int, bytes] = {}
+    at = 0
+    while at < len(body):
+        if at + 2 > len(body) or at + 2 + body[at + 1] > len(body):
+            raise BadMessageError("a parameter runs over the end")
+        kind, value = body[at], body[at + 2 : at + 2 + body[at + 1]]
+        if kind not in known:
+            raise BadMessageError(f"unknown parameter {kind:#04x}")
+        values.setdefault(kind, value)
+        at += 2 + len(value)
+    return values
+
+
 def _sdmf(body: bytes) -> CallerIdMessage:
     if len(body) < 9:
         raise BadMessageError("SDMF without a number")
@@ -85,16 +104,7 @@ def _sdmf(body: bytes) -> CallerIdMessage:
 
 
 def _mdmf(body: bytes) -> CallerIdMessage:
-    values: dict[int, bytes] = {}
-    at = 0
-    while at < len(body):
-        if at + 2 > len(body) or at + 2 + body[at + 1] > len(body):
-            raise BadMessageError("a parameter runs over the end")
-        kind, value = body[at], body[at + 2 : at + 2 + body[at + 1]]
-        if kind not in _KNOWN_PARAMETERS:
-            raise BadMessageError(f"unknown parameter {kind:#04x}")
-        values.setdefault(kind, value)
-        at += 2 + len(value)
+    values = parameters(body, _KNOWN_PARAMETERS)
     if not {Parameter.NUMBER, Parameter.NUMBER_ABSENT, Parameter.NAME, Parameter.NAME_ABSENT} & values.keys():
         raise BadMessageError("MDMF says nothing about the caller")
     month_day, hour_minute = None, None

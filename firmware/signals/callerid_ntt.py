@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from firmware.model import Presentation
-from firmware.signals.callerid_message import BadMessageError, CallerIdMessage
+from firmware.signals.callerid_message import BadMessageError, CallerIdMessage, parameters
 
 _SOH, _STX, _ETX, _HEADER, _DLE = 0x01, 0x02, 0x03, 0x07, 0x10
 _CALL_SETUP = 0x40
@@ -103,16 +103,7 @@ def _unstuffed(content: bytes) -> bytes:
 
 
 def _content(content: bytes) -> CallerIdMessage:
-    values: dict[int, bytes] = {}
-    at = 0
-    while at < len(content):
-        if at + 2 > len(content) or at + 2 + content[at + 1] > len(content):
-            raise BadMessageError("a parameter runs over the end")
-        kind, value = content[at], content[at + 2 : at + 2 + content[at + 1]]
-        if kind not in _KNOWN:
-            raise BadMessageError(f"unknown parameter {kind:#04x}")
-        values.setdefault(kind, value)
-        at += 2 + len(value)
+    values = parameters(content, _KNOWN)
     name = _printable(values.get(_Parameter.NAME, b""))
     if _Parameter.NUMBER in values:
         number = values[_Parameter.NUMBER].decode("ascii")

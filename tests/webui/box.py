@@ -24,6 +24,16 @@ NOW_MS = 1_795_000_000_000  # 2026-11-18 in UTC
 PASSWORD = "correct horse battery"
 Json = dict[str, Any]
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
+SIM_READY: Json = {
+    "line": "sim-1", "imei": "862636056482735", "model": "SIMCOM_SIM7600E-H", "iccid": "89860012345678901234",
+    "own_number": "+14255550188", "operator": "Contoso Mobile", "sim": "READY", "pin_tries": 3, "puk_tries": 10,
+    "circuit": "home", "packet": "home", "radio": "lte", "ims": True, "voice": "volte", "signal_dbm": -73,
+    "pin_known": True, "minutes": {
+        "used_s": 3600, "left_s": 600, "included_s": 4200, "forecast_s": 9000, "will_run_out": True,
+        "warned_percent": 80, "calls": 12, "free_calls": 2, "period_begins_utc_ms": NOW_MS,
+        "period_ends_utc_ms": NOW_MS + 86_400_000,
+    },
+}  # fmt: skip
 
 
 def eventually(condition: Callable[[], Any], what: str, deadline_s: float = 10.0) -> Any:

@@ -15,7 +15,7 @@ from fieldtest.findings import findings
 from fieldtest.results import Results
 from fieldtest.run import GroupRun, Run, RunStore
 from firmware.audio.peaks import peaks_document
-from tests.webui.box import NOW_MS, PASSWORD, Database, StubRecorder, alarm, live_call, live_line
+from tests.webui.box import NOW_MS, PASSWORD, SIM_READY, Database, StubRecorder, alarm, live_call, live_line
 from tests.webui.browser import Served, first_run, serving
 
 CALL = "call-wang"
@@ -132,23 +132,13 @@ url = "https://crm.example/hooks"
 label = "CRM"
 events = ["call.ended"]
 """
-SIM = {
-    "line": "sim-1", "imei": "862636056482735", "model": "SIMCOM_SIM7600E-H", "iccid": "89860012345678901234",
-    "own_number": "+14255550188", "operator": "Contoso Mobile", "sim": "READY", "pin_tries": 3, "puk_tries": 10,
-    "circuit": "home", "packet": "home", "radio": "lte", "ims": True, "voice": "volte", "signal_dbm": -73,
-    "pin_known": True, "minutes": {
-        "used_s": 3600, "left_s": 600, "included_s": 4200, "forecast_s": 9000, "will_run_out": True,
-        "warned_percent": 80, "calls": 12, "free_calls": 2, "period_begins_utc_ms": NOW_MS,
-        "period_ends_utc_ms": NOW_MS + 86_400_000,
-    },
-}  # fmt: skip
 FIELD_TEST = "ft-20261130T010203Z"
 
 
 def _furnish(database: Database, recorder: StubRecorder) -> None:
     """What pages about the box itself have to show: its lines, a SIM card, a sensor that is watched, a field test."""
     database.settings(SETTINGS)
-    recorder.answer("sim.status", lambda: {"sims": [SIM]})
+    recorder.answer("sim.status", lambda: {"sims": [SIM_READY]})
     found = {"path": "/dev/ttyUSB4", "driver": "at-modem", "options": {}, "description": "SIM module", "proposal": True}
     recorder.answer("lines.found", lambda: {"devices": [found]})
     edges = {"now_boot_ns": 1, "edges": [], "levels": {"ring": False, "off_hook": False}, "debounce": {}, "volts": []}

@@ -4,7 +4,6 @@ the content policy is never violated, and the browser's console stays empty."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import axe_playwright_python
@@ -14,7 +13,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page
 
 from tests.webui.box import PASSWORD
-from tests.webui.browser import CHROMIUM, Served, chromium
+from tests.webui.browser import CHROMIUM, Served
 from tests.webui.pages import ELSEWHERE, MORE_STATES, NOT_A_PAGE, PAGES, WITHOUT_LOGIN
 from tests.webui.showcase import dress, office, signed_in
 from webui.users.people import People
@@ -44,12 +43,6 @@ def test_each_page_is_in_the_list(app: Flask) -> None:
     listed = PAGES.keys() | WITHOUT_LOGIN.keys() | NOT_A_PAGE | ELSEWHERE.keys()
     assert routes - listed == set(), "add each to tests/webui/pages.py"
     assert listed - routes == set(), "these are gone: take them out of tests/webui/pages.py"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 def _look(browser: Browser, folder: Path, looks: list[tuple[str, str]]) -> list[str]:

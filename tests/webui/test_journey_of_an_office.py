@@ -4,7 +4,6 @@ what would be deleted, who is refused what, a box that goes away and comes back,
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.webui.box import PASSWORD, StubRecorder, live_line
-from tests.webui.browser import CHROMIUM, chromium, serving
+from tests.webui.browser import CHROMIUM, serving
 from tests.webui.journey import CHINESE_FIRST, ENGLISH_FIRST, Visit, eventually, log_in, make_owner, office_box, visit
 from tests.webui.showcase import CALL, office
 from tests.whole.house import House
@@ -37,12 +36,6 @@ FOCUS = """() => {
   };
 }"""
 """What has the focus, whether one sees that it has, and whether nothing lies over it."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.mark.parametrize("language", CHINESE_FIRST)

@@ -6,13 +6,12 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.webui.browser import CHROMIUM, chromium
+from tests.webui.browser import CHROMIUM
 from tests.webui.journey import ENGLISH_FIRST, Visit, eventually, make_owner, street_box, visit
 from tests.whole.house import House, talk
 
@@ -23,12 +22,6 @@ pytestmark = [
 ]
 FIRST, SECOND = "13800550123", "13912345678"
 """Who calls: the test call of the assistant, and the call that is listened to later."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.mark.parametrize("language", ENGLISH_FIRST)

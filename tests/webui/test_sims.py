@@ -14,26 +14,16 @@ from flask.testing import FlaskClient
 from firmware.errors import RequestError
 from firmware.ipc.dispatcher import Dispatcher
 from firmware.ipc.server import IpcServer
-from tests.webui.box import BROWSER, NOW_MS, Database, csrf
+from tests.webui.box import BROWSER, NOW_MS, SIM_READY, Database, csrf
 
 Json = dict[str, Any]
-READY: Json = {
-    "line": "sim-1", "imei": "862636056482735", "model": "SIMCOM_SIM7600E-H", "iccid": "89860012345678901234",
-    "own_number": "+14255550188", "operator": "Contoso Mobile", "sim": "READY", "pin_tries": 3, "puk_tries": 10,
-    "circuit": "home", "packet": "home", "radio": "lte", "ims": True, "voice": "volte", "signal_dbm": -73,
-    "pin_known": True, "minutes": {
-        "used_s": 3600, "left_s": 600, "included_s": 4200, "forecast_s": 9000, "will_run_out": True,
-        "warned_percent": 80, "calls": 12, "free_calls": 2, "period_begins_utc_ms": NOW_MS,
-        "period_ends_utc_ms": NOW_MS + 86_400_000,
-    },
-}  # fmt: skip
 
 
 class StubDesk:
     """A recorder that answers only ``sim.*``, with what the test laid ready."""
 
     def __init__(self, run_dir: Path, **status: Any) -> None:
-        self.status = READY | status
+        self.status = SIM_READY | status
         self.orders: list[tuple[str, Json]] = []
         self.refusal: RequestError | None = None
         commands = Dispatcher()
@@ -194,7 +184,7 @@ def test_the_signal_is_drawn_and_each_change_of_the_network_listed(
 
 def test_what_was_known_last_is_shown_without_the_recorder(owner: FlaskClient, database: Database) -> None:
     database._insert(
-        "sim_status", {"line": "sim-1", "at_utc_ms": NOW_MS, "status": json.dumps(READY, ensure_ascii=False)}
+        "sim_status", {"line": "sim-1", "at_utc_ms": NOW_MS, "status": json.dumps(SIM_READY, ensure_ascii=False)}
     )
     for path in ("/settings/sims/", "/settings/sims/sim-1/"):
         page = get(owner, path)

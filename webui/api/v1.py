@@ -138,21 +138,14 @@ def recording(recording_id: str, form: str) -> Response:
 @scope(Scope.DIAL)
 def dial(line: str) -> ResponseReturnValue:
     known()
-    wanted = body(number=str)["number"]
-    _seen_line(line)
-    _recorder("line.dial", line=line, number=wanted)
-    _audit(Action.DIALLED, line)
-    return "", 204
+    return _ordered("line.dial", line, number=body(number=str)["number"])
 
 
 @blueprint.post("/lines/<line>/hangup")
 @scope(Scope.DIAL)
 def hangup(line: str) -> ResponseReturnValue:
     known()
-    _seen_line(line)
-    _recorder("line.hangup", line=line)
-    _audit(Action.DIALLED, line, hung_up=True)
-    return "", 204
+    return _ordered("line.hangup", line, {"hung_up": True})
 
 
 @blueprint.post("/lines/<line>/digits")
@@ -160,10 +153,7 @@ def hangup(line: str) -> ResponseReturnValue:
 def digits(line: str) -> ResponseReturnValue:
     known()
     wanted = body(digits=str)["digits"]
-    _seen_line(line)
-    _recorder("line.digits", line=line, digits=wanted)
-    _audit(Action.DIALLED, line, keys=len(wanted))
-    return "", 204
+    return _ordered("line.digits", line, {"keys": len(wanted)}, digits=wanted)
 
 
 @blueprint.get("/settings")
@@ -201,6 +191,14 @@ def _seen_call(call_id: str) -> dict[str, Any]:
     if found is None or not user().sees_line(found["line"]):
         not_found("call")
     return found
+
+
+def _ordered(command: str, line: str, audited: dict[str, Any] | None = None, **wanted: str) -> ResponseReturnValue:
+    """Has the recorder do something on a line that the token's user may see; ``audited`` is what is kept of it."""
+    _seen_line(line)
+    _recorder(command, line=line, **wanted)
+    _audit(Action.DIALLED, line, **(audited or {}))
+    return "", 204
 
 
 def _seen_line(line: str) -> None:
