@@ -285,7 +285,9 @@ class Demo:
 
 def run(wishes: Wishes) -> bool:
     """Does what the person wished. True when everything went well."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    # A shell that starts it in the background has it ignore SIGINT: ending it must work all the same.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     console = Console()
     if not console.is_terminal:
         console = Console(width=_LOG_COLUMNS)

@@ -21,8 +21,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.sound]
 SCENARIOS = Path(simulator.__file__).parent / "scenarios"
 
 
-def demo(*options: str) -> subprocess.Popen[str]:
+def demo(*options: str, in_background: bool = False) -> subprocess.Popen[str]:
+    """``in_background``: as a script's shell starts it with ``&``, which has it ignore SIGINT."""
     command = [sys.executable, "-m", "cli.main", "demo", *options]
+    if in_background:
+        command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -62,7 +65,7 @@ def test_every_kind_of_module_tells_the_same_story_as_the_street(tmp_path):
 
 
 def test_a_run_that_was_broken_off_is_not_a_passed_one_and_leaves_nothing_running(tmp_path):
-    run = demo("--once", "--calls", "4", "--no-web", "--dir", str(tmp_path))
+    run = demo("--once", "--calls", "4", "--no-web", "--dir", str(tmp_path), in_background=True)
     end = time.monotonic() + 60
     while not (tmp_path / "street" / "street.json").exists() or "recorder" not in _children(tmp_path):
         assert time.monotonic() < end
@@ -76,6 +79,7 @@ def test_a_run_that_was_broken_off_is_not_a_passed_one_and_leaves_nothing_runnin
     run.send_signal(signal.SIGTERM)
     output, _ = run.communicate(timeout=60)
     assert run.returncode == 1, output
+    assert "Stopping ..." in output
     assert processes_of(tmp_path) == []
 
 
