@@ -141,7 +141,8 @@ class TestExport:
 
     def test_a_damaged_recording_is_named_and_the_others_are_copied(self, shell: Shell, tmp_path: Path) -> None:
         path = shell.data / shell.json("calls")["calls"][0]["recordings"][0]["flac_path"]
-        path.write_bytes(path.read_bytes()[:-1] + b"?")
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
         exported = shell("export", "--to", tmp_path / "stick")
         assert exported.returncode == 1
         assert f"{path.stem}: the file is not what was recorded" in exported.stderr

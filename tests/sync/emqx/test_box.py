@@ -85,7 +85,7 @@ def test_a_lost_piece_and_a_broken_one_are_sent_again(
     def spoil(topic: str, payload: bytes) -> bytes:
         if topic.split("/")[2].isdecimal() and not broken and topic not in lost:
             broken.add(topic)
-            return payload[:-1] + b"?"
+            return payload[:-1] + bytes([payload[-1] ^ 1])
         return payload
 
     emqx.deaf_to, emqx.wrong = lose, spoil
