@@ -5,12 +5,12 @@ ARGS ?=
 FUZZ ?= at fsk dtmf whozz voice
 FUZZ_S ?= 600
 
-.PHONY: help demo test test-project test-bench soak check bench install lock docs
+.PHONY: help demo test test-project test-bench soak security check bench install lock docs
 help:
 	@echo "make demo [ARGS=...]   the box running, with a simulated street outside (--once --calls 24: a checked run)"
 	@echo "make test [ARGS=...]   the tests"
 	@echo "make soak [ARGS=...]   the long tests, minutes each"
-	@echo "make soak              the long tests"
+	@echo "make security          schemathesis, sqlmap and hostile text against every route of the page; first against one with holes"
 	@echo "make fuzz              ten minutes of coverage-guided fuzzing of each reader: AT, caller IDs, monitor, voice modem"
 	@echo "make check             formatting, types, import contracts"
 	@echo "make bench             the measurements, printed beside their goals"
@@ -47,6 +47,11 @@ test: test-project $(if $(ARGS),,test-bench)
 soak:
 	@setup/prepare.sh test
 	@$(PY)/pytest -m soak $(ARGS)
+
+# Others' tools against the page. -s: how much each of them tried is printed.
+security:
+	@setup/prepare.sh security
+	@$(PY)/pytest -m security -s tests/security $(ARGS)
 
 fuzz:
 	@setup/prepare.sh test

@@ -3,7 +3,7 @@
 # missing Debian packages, then a virtual environment in .venv with the pinned Python packages.
 set -eu
 cd "$(dirname "$0")/.."
-purpose=${1:?usage: setup/prepare.sh demo|test|vm|image}
+purpose=${1:?usage: setup/prepare.sh demo|test|vm|image|security}
 
 lists=setup/packages-demo.txt
 if [ "$purpose" = vm ]; then # the tests, on the test kernel
@@ -12,6 +12,10 @@ if [ "$purpose" = vm ]; then # the tests, on the test kernel
 fi
 if [ "$purpose" = image ]; then # the image, and its tests in an emulator
     lists="$lists setup/packages-image.txt"
+    purpose=test
+fi
+if [ "$purpose" = security ]; then # others' tools against the page
+    lists="$lists setup/packages-security.txt"
     purpose=test
 fi
 pins=requirements/runtime.txt

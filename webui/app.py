@@ -9,6 +9,7 @@ from flask import Flask, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter, Map
 
 from webui import assets, i18n, navigation, permissions, security, settings_document, uploads, words, words_of_storage
 from webui.api import metrics, v1
@@ -70,6 +71,13 @@ PAGES = (
 FORM_BYTES_AT_MOST = 64 * 1024
 
 
+class RowNumber(IntegerConverter):
+    """``<int:...>`` of an address, as far as SQLite can count: beyond that there is nothing, and no fault either."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=2**63 - 1)
+
+
 def create_app(
     data_dir: Path,
     run_dir: Path,
@@ -85,6 +93,7 @@ def create_app(
     Raises `firmware.errors.StoreError` when web.db cannot be used.
     """
     app = Flask(__name__)
+    app.url_map.converters["int"] = RowNumber
     users = UserStore(data_dir / "web.db")
     audit_log = AuditLog(users)
     hub = Hub()

@@ -8,7 +8,7 @@ import secrets
 from flask import Flask, Response, abort, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user
-from werkzeug.exceptions import SecurityError
+from werkzeug.exceptions import MethodNotAllowed, SecurityError
 
 from webui import permissions, words
 from webui.services import services
@@ -30,6 +30,7 @@ def install(app: Flask, *, https: bool) -> None:
     login.session_protection = None
     login.request_loader(lambda _request: session_user())
     app.before_request(_check_host)
+    app.before_request(_check_method_of_api)
     app.before_request(_check_csrf)
     app.before_request(_check_login)
     app.before_request(_check_permission)
@@ -100,6 +101,12 @@ def _check_host() -> ResponseReturnValue | None:
     if isinstance(request.routing_exception, SecurityError):
         return Response("This box does not answer to that name.", 400, mimetype="text/plain")
     return None
+
+
+def _check_method_of_api() -> None:
+    # The API's contract is open, so which methods an address takes is no secret: a program is told so.
+    if isinstance(request.routing_exception, MethodNotAllowed) and request.path.startswith("/api/"):
+        raise request.routing_exception
 
 
 def _check_csrf() -> None:

@@ -9,7 +9,8 @@ from firmware.store.retention_plan import Space
 from webui.i18n import date_words
 from webui.translate import _, ngettext
 
-_FOR_EVER_DAYS = 3650
+_YEAR_DAYS = 365
+_TEN_YEARS_DAYS = 3650
 
 
 def size(count: float) -> str:
@@ -19,6 +20,15 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def room_time(days: float) -> str:
+    """For how long there is room. Beyond a year one week's rate says little, so nobody is told a number of days."""
+    if days >= _TEN_YEARS_DAYS:
+        return _("more than ten years")
+    if days >= _YEAR_DAYS:
+        return ngettext("more than %(num)d year", "more than %(num)d years", math.floor(days / _YEAR_DAYS))
+    return ngettext("%(num)d day", "%(num)d days", math.floor(days))
 
 
 def forecast_words(ahead: Forecast, space: Space, cloud: bool) -> list[str]:
@@ -37,8 +47,8 @@ def _until_full(ahead: Forecast, space: Space) -> str:
         )
     if ahead.days_until_full < 1:
         return _("The disk is full: from now on the oldest recordings make room for new ones.")
-    if ahead.days_until_full > _FOR_EVER_DAYS:
-        return _("At this week's rate there is room for more than ten years.")
+    if ahead.days_until_full >= _YEAR_DAYS:
+        return _("At this week's rate there is room for %(time)s.", time=room_time(ahead.days_until_full))
     return ngettext(
         "At this week's rate the disk is full in %(num)d day.",
         "At this week's rate the disk is full in %(num)d days.",

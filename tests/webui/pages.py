@@ -62,6 +62,6 @@ ELSEWHERE = {
     "auth.first_run": "open only while there is no account: tests/webui/test_every_page.py looks at it first",
     "setup.restore": "the same",
     "auth.second_factor": "open only between password and second factor: tests/webui/test_every_page.py goes there",
-    "field_test.now": "leads back to the list while no test runs; tests/webui/test_field_test_desk.py",
+    "field_test.now": "leads back to the list while no test runs: tests/webui/test_every_page.py begins one",
 }
 """Why a page is not in the list above."""

@@ -138,6 +138,8 @@ FIELD_TEST = "ft-20261130T010203Z"
 def _furnish(database: Database, recorder: StubRecorder) -> None:
     """What pages about the box itself have to show: its lines, a SIM card, a sensor that is watched, a field test."""
     database.settings(SETTINGS)
+    recorder.answer("hello", lambda: {"device_id": "oh-abcdefghij"})
+    recorder.answer("config.get", lambda: {"document": SETTINGS, "version": 1})
     recorder.answer("sim.status", lambda: {"sims": [SIM_READY]})
     found = {"path": "/dev/ttyUSB4", "driver": "at-modem", "options": {}, "description": "SIM module", "proposal": True}
     recorder.answer("lines.found", lambda: {"devices": [found]})

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
+from urllib.parse import urlencode
 
 import jsonschema
 import pytest
@@ -94,7 +95,7 @@ def test_each_scope_opens_its_own_door_alone(app: Flask, token: Callable[..., st
         assert (client.open(path, method=method, headers=bearer).status_code == 403) is (wanted is not scope), path
         stranger = app.test_client()
         elsewhere = {"REMOTE_ADDR": "192.0.2.7"}
-        assert stranger.open(path, method=method, environ_base=elsewhere).status_code in (401, 429)
+        assert stranger.open(path, method=method, environ_base=elsewhere).status_code == 401
 
 
 def test_a_cookie_counts_for_nothing(owner: FlaskClient) -> None:
@@ -113,6 +114,33 @@ def test_a_made_up_token_is_refused(ask: Ask, bearer: str) -> None:
 def test_guessing_tokens_is_slowed_down(ask: Ask) -> None:
     codes = [ask("GET", "/status", bearer=f"offhook_{n}").status_code for n in range(8)]
     assert codes[-1] == 429
+
+
+def test_who_sends_no_token_is_told_so_and_slows_nobody_down(ask: Ask, stranger: FlaskClient) -> None:
+    for _ in range(8):
+        assert stranger.get("/api/v1/status").status_code == 401
+    assert ask("GET", "/status").status_code != 429
+
+
+@pytest.mark.parametrize("moment", ["2938-01-18T05:19:01+20:17", "9999-12-31T23:59:59Z", "0475-07-18T12:51:45Z"])
+def test_a_moment_beyond_all_calls_is_no_fault(ask: Ask, database: Database, moment: str) -> None:
+    database.call(1)
+    for name, found in (("since", moment < "1"), ("until", moment > "1")):
+        answer = ask("GET", f"/calls?{urlencode({name: moment})}")
+        assert answer.status_code == 200
+        assert len(answer.get_json()["calls"]) == found
+
+
+def test_a_note_too_long_is_refused_before_anything_is_stripped(ask: Ask, database: Database) -> None:
+    answer = ask("PUT", f"/calls/{database.call(1)}/note", json={"text": "\u0099" * 4001})
+    assert answer.status_code == 422
+
+
+def test_a_method_that_an_address_does_not_take_is_said(stranger: FlaskClient) -> None:
+    for method in ("DELETE", "TRACE"):
+        answer = stranger.open("/api/v1/status", method=method)
+        assert answer.status_code == 405
+        assert "GET" in answer.headers["Allow"]
 
 
 def test_a_token_gives_what_its_user_may_now_and_no_more(

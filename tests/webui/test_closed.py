@@ -101,3 +101,14 @@ def test_the_demo_answers_only_to_its_own_names(tmp_path: Path) -> None:
     assert client.get("/first-run", headers={**BROWSER, "Host": "127.0.0.1:8080"}).status_code == 200
     assert client.get("/first-run", headers={**BROWSER, "Host": "evil.example"}).status_code == 400
     app.extensions["offhook"].users.close()
+
+
+def test_a_number_that_no_row_can_have_is_no_fault(owner: FlaskClient) -> None:
+    far, form = "9" * 40, {"csrf_token": csrf(owner, "/live/")}
+    assert owner.get(f"/settings/people/users/{far}", headers=BROWSER).status_code == 404
+    for path in (
+        f"/settings/tokens/{far}/revoke",
+        f"/calls/views/{far}/remove",
+        f"/settings/people/users/{far}/remove",
+    ):
+        assert owner.post(path, data=form, headers=BROWSER).status_code == 404

@@ -44,6 +44,7 @@ def test_an_office_looks_after_its_calls(browser: Browser, tmp_path: Path, langu
         make_owner(here)
         _many_at_once(here, house)
         _a_view_of_her_own(here)
+        _a_stretch_and_one_side(here)
         _before_anything_is_deleted(here, house)
         assert here.wrong == []
 
@@ -128,6 +129,52 @@ def _a_view_of_her_own(here: Visit) -> None:
     page.get_by_role("button", name=here.say("Remove the view %(name)s", name="回访 incoming")).click()
     page.wait_for_url("**/calls/")
     assert page.locator(".view").count() == 0
+
+
+SIDES = """
+const make = AudioContext.prototype.createGain;
+window.sides = [];
+AudioContext.prototype.createGain = function () {
+  const gain = make.call(this), heard = this.createAnalyser();
+  gain.connect(heard);
+  window.sides.push(heard);
+  return gain;
+};
+window.loud = (side) => {
+  const samples = new Float32Array(window.sides[side].fftSize);
+  window.sides[side].getFloatTimeDomainData(samples);
+  return Math.max(...samples.map(Math.abs));
+};
+"""
+"""Lets the test hear what the page's player makes of each side."""
+
+
+def _a_stretch_and_one_side(here: Visit) -> None:
+    page = here.page
+    page.add_init_script(SIDES)
+    here.go(f"/calls/{CALL}")
+    page.wait_for_selector("call-wave[data-ready]")
+    for at_s, button in ((1, "from"), (3, "to")):  # the other side talks from 0 to 4 s
+        page.locator("[data-seek]").fill(str(at_s))
+        eventually(lambda at_s=at_s: abs(_heard_s(page) - at_s) < 0.1, f"the sound is at {at_s} s")
+        page.click(f"[data-loop-{button}]")
+    page.click(".wave-play")
+    for _ in range(2):
+        eventually(lambda: _heard_s(page) > 2.3, "the end of the stretch")
+        eventually(lambda: _heard_s(page) < 1.7, "it begins again")
+    page.select_option("[data-side]", "1")
+    eventually(lambda: page.evaluate("window.loud(0)") == 0, "the other side is silent")
+    page.select_option("[data-side]", "0")
+    eventually(lambda: page.evaluate("window.loud(0)") > 0.01, "the other side alone is heard")
+    page.select_option("[data-side]", "")
+    page.click("[data-loop-off]")
+    eventually(lambda: _heard_s(page) > 4.1, "it goes on behind the stretch")
+    eventually(lambda: page.evaluate("window.loud(1)") > 0.01, "and so is one's own side")
+    page.click(".wave-play")
+
+
+def _heard_s(page: Page) -> float:
+    return float(page.evaluate("document.querySelector('audio').currentTime"))
 
 
 def _before_anything_is_deleted(here: Visit, house: House) -> None:

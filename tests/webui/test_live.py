@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 
 from tests.webui.box import BROWSER, StubRecorder, alarm, csrf, eventually, live_call, live_line
 from webui.feed.hub import STREAMS_AT_MOST, STREAMS_PER_USER, Hub, TooManyStreamsError
+from webui.words_of_storage import room_time
 
 
 @pytest.fixture
@@ -154,3 +155,14 @@ def test_an_event_of_a_newer_recorder_does_no_harm() -> None:
     hub = Hub()
     hub.recorder_said({"event": "hologram", "seq": 1})
     assert hub.snapshot()["lines"] == []
+
+
+@pytest.mark.parametrize(
+    ("days", "english", "chinese"),
+    [(0, "0 days", "0 天"), (1, "1 day", "1 天"), (364, "364 days", "364 天"), (400, "more than 1 year", "1 年以上"),
+     (900, "more than 2 years", "2 年以上"), (51873, "more than ten years", "十年以上")],
+)  # fmt: skip
+def test_room_is_told_as_people_say_it(app: Flask, days: int, english: str, chinese: str) -> None:
+    for language, said in (("en", english), ("zh_Hans_CN", chinese)):
+        with app.test_request_context(headers={"Cookie": f"language={language}"}):
+            assert room_time(days) == said

@@ -12,6 +12,7 @@ from webui.services import services
 from webui.users.store import User
 from webui.users.tokens import Scope, Token
 
+_HOW_TO = "send a token that is good: Authorization: Bearer offhook_..."
 _View = TypeVar("_View", bound=Callable[..., Any])
 
 NEEDS: dict[Scope, frozenset[Permission]] = {
@@ -56,15 +57,17 @@ def check(view: Callable[..., Any]) -> None:
     wanted = getattr(view, "_offhook_scope", None)
     if wanted is None:
         return
+    kind, _, value = request.headers.get("Authorization", "").partition(" ")
+    if kind.casefold() != "bearer" or not value.strip():  # no guess, so none that counts
+        raise ApiError(401, "unauthorized", _HOW_TO)
     address = request.remote_addr or ""
     wait_s = services().by_address.wait_s(f"api {address}")
     if wait_s > 0:
         raise ApiError(429, "too_many_attempts", f"too many wrong tokens; try again in {int(wait_s) + 1} s")
-    kind, _, value = request.headers.get("Authorization", "").partition(" ")
-    token = services().tokens.find(value.strip(), address=address) if kind.casefold() == "bearer" else None
+    token = services().tokens.find(value.strip(), address=address)
     if token is None:
         services().by_address.failed(f"api {address}")
-        raise ApiError(401, "unauthorized", "send a token that is good: Authorization: Bearer offhook_...")
+        raise ApiError(401, "unauthorized", _HOW_TO)
     user = services().users.user(token.user_id)
     if user is None:
         raise ApiError(401, "unauthorized", "the user of this token is shut out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -9,7 +10,11 @@ from flask import request
 
 from webui.api.access import ApiError
 
-FAR_MS = 253_402_300_799_000  # the end of the year 9999
+_FAR_MS = 7_258_118_400_000
+"""The year 2200: in nanoseconds it still fits into a number of SQLite, and no call is later."""
+
+
+_LINE_ID = re.compile(r"[a-z0-9-]{1,32}")
 
 
 def refuse(message: str, **more: Any) -> NoReturn:
@@ -47,13 +52,14 @@ def moment(name: str) -> int | None:
         found = round(at.astimezone(UTC).timestamp() * 1000)
     except (ValueError, OverflowError):
         refuse(f"{name} must be a moment with its offset, like 2026-11-30T09:00:00+08:00")
-    return found
+    return min(max(found, 0), _FAR_MS)
 
 
-def word(name: str, longest: int = 128) -> str | None:
+def line_id(name: str) -> str | None:
+    """The id of a line, as settings allow them."""
     text = request.args.get(name)
-    if text is not None and (not text or len(text) > longest or not text.isprintable()):
-        refuse(f"{name} must be 1 to {longest} printable characters")
+    if text is not None and not _LINE_ID.fullmatch(text):
+        refuse(f"{name} must be 1 to 32 of: small letters, digits, hyphen")
     return text
 
 
@@ -69,6 +75,8 @@ def body(**fields: type) -> dict[str, Any]:
             refuse(f"there is no field {name!r:.60}; there are: {', '.join(fields)}")
     for name, kind in fields.items():
         value = content.get(name)
+        if kind is int and isinstance(value, float) and value.is_integer():  # 2.0 is a whole number in JSON
+            value = content[name] = int(value)
         if isinstance(value, bool) or not isinstance(value, kind):
             refuse(f"{name} must be {'text' if kind is str else 'a whole number'}")
         if isinstance(value, str) and "\x00" in value:

@@ -12,15 +12,16 @@ from typing import Any
 from flask import Blueprint, Response, current_app, jsonify, request, send_file
 from flask.typing import ResponseReturnValue
 from sqlite_utils import Database
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from firmware.errors import RequestError, StoreError
 from firmware.ipc.client import RecorderClient, RecorderUnreachableError, RefusedError
 from firmware.store.database import open_reader
 from firmware.store.queries import Period, list_calls, one_call, one_recording, standing_alarms
+from firmware.store.remarks import NOTE_LENGTH
 from webui import settings_document
 from webui.api.access import ApiError, check, not_found, scope, token, user
-from webui.api.parameters import body, known, moment, number, word
+from webui.api.parameters import body, known, line_id, moment, number
 from webui.media import MediaError, wav_chunks, wav_size
 from webui.permissions import open_to_all
 from webui.services import services
@@ -48,7 +49,10 @@ def _refused(error: ApiError) -> Response:
 def refusal(error: HTTPException) -> Response:
     """What a program is told; also for an address below ours that no route knows."""
     status = error.code or 500
-    return ApiError(status, error.name.lower().replace(" ", "_"), error.name).response()
+    response = ApiError(status, error.name.lower().replace(" ", "_"), error.name).response()
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response
 
 
 @blueprint.get("/openapi.json")
@@ -79,7 +83,7 @@ def status() -> Response:
 def calls() -> Response:
     """A page of calls, newest first."""
     known("since", "until", "line", "limit", "offset")
-    line = word("line", 32)
+    line = line_id("line")
     if line is not None and not user().sees_line(line):
         return jsonify({"calls": []})
     period = Period(since_utc_ms=moment("since"), until_utc_ms=moment("until"))
@@ -102,6 +106,8 @@ def note(call_id: str) -> ResponseReturnValue:
     """What a person or a program has to say of the call; empty takes it away."""
     known()
     text = body(text=str)["text"]
+    if len(text) > NOTE_LENGTH:
+        raise ApiError(422, "invalid", f"a note has at most {NOTE_LENGTH} characters, this one has {len(text)}")
     _seen_call(call_id)
     _recorder("call.note", call=call_id, text=text, by=_by())
     _audit(Action.ANNOTATED, call_id)

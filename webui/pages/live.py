@@ -20,6 +20,7 @@ from webui.services import services
 from webui.translate import _
 from webui.users.audit import Action
 from webui.users.store import UserStore
+from webui.words_of_storage import room_time
 
 blueprint = Blueprint("live", __name__)
 
@@ -36,9 +37,10 @@ def home() -> ResponseReturnValue:
 @blueprint.get("/live/")
 @require(Permission.LIST)
 def index() -> str:
+    days = days_of_room(services().data_dir)
     return render_template(
         "live/index.html",
-        days_of_room=days_of_room(services().data_dir),
+        room=None if days is None else room_time(days),
         cloud=cloud(services().run_dir),
     )
 

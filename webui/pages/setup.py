@@ -33,6 +33,7 @@ from webui.typed_lists import entries
 from webui.uploads import takes_file
 from webui.users import first_run
 from webui.users.audit import Action
+from webui.words_of_storage import room_time
 
 blueprint = Blueprint("setup", __name__)
 
@@ -212,7 +213,7 @@ def _about_storage(now: settings_document.InForce) -> dict[str, Any]:
     return {
         "space": space,
         "days": now.table("retention").get("days", 0),
-        "days_of_room": round(space.free_bytes * 0.9 / per_day),
+        "room": room_time(space.free_bytes * 0.9 / per_day),
     }
 
 

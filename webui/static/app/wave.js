@@ -148,7 +148,7 @@ class CallWave extends HTMLElement {
     button.querySelector("use").setAttribute("href", icon(playing ? "pause" : "play"));
     button.setAttribute("aria-label", playing ? this.dataset.pause : this.dataset.play);
     const { from, to } = this.#loop;
-    if (to !== null && playing && this.audio.currentTime >= to) this.audio.currentTime = from;
+    if (to !== null && (playing || this.audio.ended) && this.audio.currentTime >= to) this.goto(from, true);
     this.#drawTime(this.audio.currentTime);
   }
 
