@@ -54,9 +54,9 @@ class BoxUnderTest:
             raise BoxError(f"offhook {' '.join(words)} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
         return done.stdout
 
-    def child(self, name: str, *words: str) -> Child:
-        """A process of the box; its output goes to ``<name>.log``."""
-        command = [sys.executable, "-m", "cli.main", *words]
+    def child(self, name: str, *words: str, before: tuple[str, ...] = ()) -> Child:
+        """A process of the box, with the words of ``before`` before it; its output goes to ``<name>.log``."""
+        command = [*before, sys.executable, "-m", "cli.main", *words]
         return Child(name, command, log=self._logs / f"{name}.log", env=self._env)
 
     def calls(self, since: datetime) -> list[dict[str, Any]]:

@@ -37,6 +37,8 @@ _BOX_IN_GUEST_DEADLINE_S = 180.0
 """The test kernel has one CPU, and shares the machine's with others."""
 _AT_REST = 0.6
 """There a process's first seconds cost ten times what they cost elsewhere, and more than sound can wait for."""
+_AS_ITS_UNIT_SAYS = ("nice", "-n", "-10")
+"""The street shares the guest's one CPU, which a real one does not: the recorder comes first, as on the box."""
 _SEAL_DEADLINE_S = 60.0
 _LOOK_EVERY_S = 0.5
 _PLEASANT_REST_S = 25.0
@@ -100,7 +102,7 @@ class Demo:
             document += self._start_cloud()
         (self._box.data / "first-boot.toml").write_text(document, encoding="utf-8")
         self._box.command("migrate")
-        recorder = self._box.child("recorder", "run")
+        recorder = self._box.child("recorder", "run", before=_AS_ITS_UNIT_SAYS if self._wishes.kernel else ())
         self._begin(recorder)
         expected = {line["id"] for line in lines}
         deadline_s = _BOX_IN_GUEST_DEADLINE_S if self._wishes.kernel else _BOX_DEADLINE_S

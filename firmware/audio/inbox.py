@@ -66,6 +66,11 @@ class LineInbox:
         # A queue of wake-ups instead of a Condition: it waits in C, which halves the cost of a wake-up.
         self._wake: SimpleQueue[None] = SimpleQueue()
 
+    @property
+    def waits(self) -> bool:
+        """Whether `take` would return at once. A moment later it may be otherwise."""
+        return self._woken
+
     def put_block(self, block: Block) -> None:
         with self._lock:
             if self._frames + block.frames > self._limit:

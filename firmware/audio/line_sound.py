@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,7 +68,9 @@ class LineSound:
         self._device_lost: SourceDown | None = None
         self._quiet_since_ns: int | None = None
         self._unsynced_frames = 0
-        self._to_hear: list[Block | ListenFor] = []
+        self._unsynced_since_ns: int | None = None
+        self._to_hear: deque[Block | ListenFor] = deque()
+        self._to_hear_frames = 0
 
     def start(self) -> None:
         self._flusher.start()
@@ -110,7 +113,8 @@ class LineSound:
             case StopRecording():
                 self._stop_recording(item)
             case ListenFor():
-                self._to_hear.append(item)
+                if self._listener is not None:
+                    self._to_hear.append(item)
             case Dropped():
                 log.error("queue of %s was full: %d frames dropped", self.line, item.frames)
                 if self._recording is not None:
@@ -129,26 +133,47 @@ class LineSound:
         self._heard_until_ns = end_ns(block, rate_hz)
         self._preroll.push(block)
         self._unsynced_frames += block.frames
+        if self._unsynced_since_ns is None:
+            self._unsynced_since_ns = block.at.boot_ns
         if self._recording is not None:
             self._recording.take(block, rate_hz, self._roles)
-        self._to_hear.append(block)
-
-    def _listen(self) -> None:
-        """After the sound is written: decoding may take long, and the end of the process must not cost that sound."""
-        to_hear, self._to_hear = self._to_hear, []
         if self._listener is None:
             return
+        self._to_hear.append(block)
+        self._to_hear_frames += block.frames
+        if self._to_hear_frames > round(QUEUE_S * rate_hz):
+            self._skip_waiting()
+
+    def _skip_waiting(self) -> None:
+        """Decoders that are slower than the sound miss what waits for them; their orders they still get."""
+        frames, self._to_hear_frames = self._to_hear_frames, 0
+        self._to_hear = deque(item for item in self._to_hear if isinstance(item, ListenFor))
+        log.error("the decoder of %s is slower than its sound: it does not hear %d frames", self.line, frames)
+
+    def _listen(self) -> None:
+        """After the sound is written: decoding may take long, and the end of the process must not cost that sound.
+
+        It stops as soon as more sound waits to be written, and goes on after that; each time it gets at least one
+        block further.
+        """
         try:
-            for item in to_hear:
-                if isinstance(item, ListenFor):
-                    self._listener.order(item)
-                    continue
-                for event in self._listener.hear(item):
-                    self._sink(event)
+            while self._to_hear and self._listener is not None:
+                self._listen_to(self._listener, self._to_hear.popleft())
+                if self.inbox.waits:
+                    return
         except Exception:
             # A sound that a decoder cannot bear comes again after a restart: the line is recorded without its decoder.
             log.exception("the decoder of %s failed and is switched off until the next start", self.line)
             self._listener = None
+            self._to_hear.clear()
+
+    def _listen_to(self, listener: LineListener, item: Block | ListenFor) -> None:
+        if isinstance(item, ListenFor):
+            listener.order(item)
+            return
+        self._to_hear_frames -= item.frames
+        for event in listener.hear(item):
+            self._sink(event)
 
     def _source_up(self, item: SourceUp) -> None:
         self._device_lost = None
@@ -185,6 +210,7 @@ class LineSound:
         self._capture.check_stuck()
         recording = self._recording
         if recording is None:
+            self._synced()
             return
         device_lost = self._device_lost is not None
         if recording.over(now, self._heard_until_ns, device_lost=device_lost):
@@ -192,9 +218,20 @@ class LineSound:
             return
         recording.write()
         recording.watch_silence(now, quiet_since_ns=self._quiet_since_ns, device_lost=device_lost)
-        if idle or self._unsynced_frames >= round(_SYNC_FRAMES_S * self._rate_hz):
+        if idle or self._sync_is_due(now):
             recording.sync()
-            self._unsynced_frames = 0
+            self._synced()
+
+    def _sync_is_due(self, now: Instant) -> bool:
+        """`SYNC_S` of sound, or less of it that came so late that it is as old as that."""
+        if self._unsynced_since_ns is None:
+            return False
+        enough = self._unsynced_frames >= round(_SYNC_FRAMES_S * self._rate_hz)
+        return enough or now.boot_ns - self._unsynced_since_ns >= round(SYNC_S * 1e9)
+
+    def _synced(self) -> None:
+        self._unsynced_frames = 0
+        self._unsynced_since_ns = None
 
     def _finish_recording(self, at: Instant) -> None:
         recording, self._recording = self._recording, None

@@ -118,9 +118,10 @@ class RawFile:
         """Forces what was written to the card. Never raises for the disk: see `refused`."""
         try:
             if not self._durable:
-                os.fsync(self._fd)
                 os.fsync(self._sidecar_fd)
                 fsync_folder(self.path.parent)
+                self._dirty = False
+                os.fsync(self._fd)  # last: what is written while the others take their time is forced, too
                 self._durable = True
             elif self._dirty:
                 self._dirty = False

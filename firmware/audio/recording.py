@@ -66,6 +66,7 @@ class OpenRecording:
         self._reason = "no sound came from the line"
         self._open_refused = False
         self._write_refused = False
+        self._first_sync_due = False
         self._silent = False
         self._recent: deque[tuple[int, int, int]] = deque()
 
@@ -131,6 +132,9 @@ class OpenRecording:
         if self.file is not None:
             self.file.write_out()
             self._watch_disk(self.file)
+            if self._first_sync_due:
+                self._first_sync_due = False
+                self.sync()
 
     def sync(self) -> None:
         """Has it forced to the card: then it survives the end of power."""
@@ -236,7 +240,7 @@ class OpenRecording:
             rate_hz=rate_hz,
             roles=roles,
         )
-        self.sync()
+        self._first_sync_due = True  # with the sound that is there already: making files durable takes longest
         return True
 
     def _remember(self, begin_ns: int, first_frame: int, frames: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -384,6 +385,104 @@ def test_broken_decoder_does_not_cost_the_recording(studio: Make) -> None:
     it.source.play(1.0)
     it.stop(1.0)
     assert it.ear.wait(RecordingClosed).frames == RATE
+
+
+def test_sound_does_not_wait_for_a_slow_decoder(studio: Make) -> None:
+    class Slow(DigitEar):
+        def hear(self, block: Block) -> Sequence[LineEvent]:
+            time.sleep(0.4)
+            return super().hear(block)
+
+    it = studio(listener=Slow(), preroll_s=0.0)
+    it.start(0.0)
+    it.source.play(3.0)  # decoding them takes 12 s
+    until_read(it)
+    it.source.play(1.0)
+    end = time.monotonic() + 4.0
+    while (written := len(it.raw())) < 4 * RATE and time.monotonic() < end:
+        time.sleep(0.02)
+    assert written == 4 * RATE
+
+
+def test_sound_that_comes_late_is_forced_to_the_card_at_once(studio: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only when as much has come as is forced at a time otherwise."""
+    forced: list[int] = []
+    fdatasync = os.fdatasync
+
+    def watched(fd: int) -> None:
+        fdatasync(fd)
+        forced.append(os.fstat(fd).st_size)
+
+    it = studio(listener=DigitEar(), preroll_s=0.0)
+    it.start(0.0)
+    it.source.play(0.5)
+    it.ear.wait(RecordingOpened)
+    it.settle()
+    monkeypatch.setattr(os, "fdatasync", watched)
+    it.clock.move_to(1.5)  # what comes now ended at 0.7
+    it.source.play(0.2)
+    end = time.monotonic() + 5.0
+    while 0.7 * RATE * 2 not in forced and time.monotonic() < end:
+        it.recorder.listen(ListenFor(line=LINE, what=Hearing.DIGITS, at=START))  # never idle: then it would be forced
+        time.sleep(0.05)
+    assert 0.7 * RATE * 2 in forced
+
+
+def test_a_slow_decoder_hears_everything_in_order_and_its_orders_too(studio: Make) -> None:
+    heard: list[int | Hearing] = []
+
+    class Slow(DigitEar):
+        def order(self, order: ListenFor) -> None:
+            heard.append(order.what)
+
+        def hear(self, block: Block) -> Sequence[LineEvent]:
+            time.sleep(0.05)
+            heard.append(int(np.frombuffer(block.pcm, dtype="<i2")[0]))
+            return ()
+
+    it = studio(listener=Slow(), preroll_s=0.0)
+    it.source.play(1.0)
+    until_read(it)
+    it.recorder.listen(ListenFor(line=LINE, what=Hearing.DIGITS, at=START))
+    it.source.play(1.0)
+    end = time.monotonic() + 8.0
+    while len(heard) < 21 and time.monotonic() < end:
+        time.sleep(0.02)
+    assert [one for one in heard if isinstance(one, int)] == [n * RATE // 10 for n in range(20)]
+    assert heard.index(Hearing.DIGITS) >= 10
+
+
+def test_a_decoder_slower_than_its_sound_costs_its_own_hearing_and_no_recording(studio: Make) -> None:
+    """Orders that wait with the sound it never hears still reach it."""
+    goes_on = threading.Event()
+    orders: list[Hearing] = []
+    blocks: list[Block] = []
+
+    class Stuck(DigitEar):
+        def order(self, order: ListenFor) -> None:
+            orders.append(order.what)
+
+        def hear(self, block: Block) -> Sequence[LineEvent]:
+            blocks.append(block)
+            if not goes_on.is_set():
+                time.sleep(0.3)
+            return ()
+
+    it = studio(listener=Stuck(), preroll_s=0.0)
+    it.start(0.0)
+    for _ in range(2):
+        it.source.play(20.0)
+        it.recorder.listen(ListenFor(line=LINE, what=Hearing.DIGITS, at=START))
+        it.settle()
+    goes_on.set()
+    it.stop(40.0)
+    closed = it.ear.wait(RecordingClosed)
+    assert (closed.frames, closed.gaps) == (40 * RATE, ())
+    end = time.monotonic() + 8.0
+    while len(orders) < 2 and time.monotonic() < end:
+        time.sleep(0.02)
+    assert set(orders) == {Hearing.DIGITS}
+    assert len(blocks) < 150
 
 
 def test_removed_line_closes_its_recording(studio: Make) -> None:
